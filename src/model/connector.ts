@@ -1,0 +1,161 @@
+/**
+ * The contract between the runtime and its connectors. A source hands out records only against credit; a sink gives
+ * one outcome for each record it was handed. A connector knows this file and nothing else of Headgate: not the
+ * engine, not other connectors. `headgate/conformance` holds the rules as a test suite.
+ */
+import type { Logger } from './logger.ts'
+import type { RecordInfo, SourceRecord } from './record.ts'
+
+/** Permission to deliver: so many records, so many bytes. The first record may exceed the bytes, no other may. */
+export interface Credit {
+  readonly records: number
+  readonly bytes: number
+}
+
+/** A partition handed to this consumer, with the progress that its group had stored. */
+export interface Assignment {
+  readonly partition: string
+  /** Rises with each assignment of the partition; commits carry it, and a stale one is refused. */
+  readonly epoch: number
+  /** The first offset that this assignment may deliver. */
+  readonly nextOffset: number
+  /** What the last commit stored as `doneAhead`, or null. Foreign bytes are ignored with a warning. */
+  readonly doneAhead: Uint8Array | null
+}
+
+/** Committed progress: everything below `nextOffset` is done, and so is the set that `doneAhead` encodes. */
+export interface Position {
+  readonly partition: string
+  readonly epoch: number
+  readonly nextOffset: number
+  /** Offsets completed beyond `nextOffset`, in the ledger's encoding; null when there are none. */
+  readonly doneAhead: Uint8Array | null
+}
+
+export interface RecordBatch {
+  readonly partition: string
+  readonly epoch: number
+  /** In rising offset order, never empty. */
+  readonly records: readonly SourceRecord[]
+}
+
+export interface Pulled {
+  readonly batches: readonly RecordBatch[]
+  /** True when this source has ended for good: it will never deliver again. */
+  readonly ended: boolean
+}
+
+export interface PullRequest {
+  /** `records` ≥ 1. Deliver at most this many records over all batches. */
+  readonly credit: Credit
+  /** Partitions to leave alone in this pull; the others must still flow. */
+  readonly paused: ReadonlySet<string>
+  /** How long the pull may wait for a first record before it returns empty, in milliseconds. */
+  readonly waitMs: number
+  /** Aborted when the pull is no longer wanted; the pull then returns what it has (or nothing), and loses nothing. */
+  readonly signal: AbortSignal
+}
+
+export interface PartitionBacklog {
+  readonly partition: string
+  /** Records in the broker that were not delivered yet; null when the broker cannot tell. */
+  readonly records: number | null
+  /** Timestamp of the oldest of them, epoch milliseconds; null when there is none or it is unknown. */
+  readonly oldestTimestampMs: number | null
+}
+
+export interface SourceContext {
+  /** Partitions are now ours. Must be called before any of their records is returned by `pull`. */
+  onAssigned(assignments: readonly Assignment[]): void
+  /**
+   * Partitions are about to be taken away. Resolves when what was in flight has settled and been committed, or after
+   * `graceMs`, when it is fenced. The source gives the partitions up only then.
+   */
+  onRevoked(partitions: readonly string[], graceMs: number): Promise<void>
+  /** Partitions are already gone: nothing of them may be committed any more. */
+  onLost(partitions: readonly string[]): void
+  readonly log: Logger
+}
+
+export interface SourceCapabilities {
+  /** How exactly `backlog` can count. */
+  readonly backlog: 'exact' | 'estimated' | 'none'
+  /** How many bytes of `doneAhead` a commit can carry; Infinity when unlimited, 0 when none. */
+  readonly metadataBytes: number
+  /** True when what was not committed is delivered again after a restart (false: standard input, say). */
+  readonly replayable: boolean
+}
+
+/** Turns the raw payload into a value. Throws what `reject()` makes when the payload is not valid. */
+export type Decoder<T> = (raw: unknown, record: RecordInfo) => T
+
+export interface Source<T = unknown> {
+  readonly name: string
+  readonly capabilities: SourceCapabilities
+  /** Applied by the runtime as the pipeline's first stage; absent when the payload already is the value. */
+  readonly decode?: Decoder<T> | undefined
+  open(context: SourceContext, signal: AbortSignal): Promise<void>
+  /** One pull at a time. Not being called is a safe pause of any length. */
+  pull(request: PullRequest): Promise<Pulled>
+  /** Taken from the broker and not yet returned by `pull`. */
+  held(): Credit
+  /** Stores progress durably. Never moves a partition backward; a stale epoch throws `HG_FENCED`. */
+  commit(positions: readonly Position[]): Promise<void>
+  backlog(signal: AbortSignal): Promise<readonly PartitionBacklog[]>
+  /** Takes no more and gives back what is held; commits still work. */
+  quiesce(signal: AbortSignal): Promise<void>
+  /** Idempotent; ends a pull that is waiting. */
+  close(signal: AbortSignal): Promise<void>
+}
+
+/** What a sink is handed: values and where each came from, index by index. */
+export interface SinkBatch<T> {
+  readonly values: readonly T[]
+  readonly origins: readonly RecordInfo[]
+}
+
+export type WriteOutcome =
+  | { readonly kind: 'written' }
+  /** The record is at fault; no retry can help. */
+  | { readonly kind: 'rejected'; readonly error: unknown }
+  /** It did not work this time. */
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+/** `'written'` when every record of the batch is durable, else one outcome a record in the batch's order. */
+export type WriteResult = 'written' | readonly WriteOutcome[]
+
+export interface SinkCapabilities {
+  /** The most records one write may carry. */
+  readonly maxBatchRecords: number
+  /** The most writes that may be in flight at once. */
+  readonly maxInFlightWrites: number
+  /** True when writing a record again changes nothing. */
+  readonly idempotent: boolean
+  /** True when a write stores all of its records or none. */
+  readonly atomic: boolean
+}
+
+export interface SinkContext {
+  readonly log: Logger
+}
+
+export interface Sink<in T = never> {
+  readonly name: string
+  readonly capabilities: SinkCapabilities
+  open(context: SinkContext, signal: AbortSignal): Promise<void>
+  /** Resolves when the outcome of every record is known and durable. A rejection fails the whole batch, retryably. */
+  write(batch: SinkBatch<T>, signal: AbortSignal): Promise<WriteResult>
+  /** Idempotent. */
+  close(signal: AbortSignal): Promise<void>
+}
+
+/** What a dead-letter sink is handed: the record as it arrived, and why it could not be completed. */
+export interface DeadLetter {
+  /** The payload as the source delivered it, before decoding. */
+  readonly value: unknown
+  readonly reason: { readonly code: string; readonly message: string }
+  readonly stage: string
+  readonly attempts: number
+  readonly failedAtMs: number
+  readonly origin: RecordInfo & { readonly source: string }
+}

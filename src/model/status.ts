@@ -1,0 +1,114 @@
+/**
+ * The status of a running pipeline, and the report of a finished one: one schema (`schema/status.schema.json`), one
+ * shape here. All durations in milliseconds, all times epoch milliseconds, all rates per second.
+ */
+
+/** What a concurrency slot can be doing; every slot is in exactly one state at a time. */
+export const SLOT_STATES = ['IDLE', 'CPU', 'AWAIT', 'POOL', 'RATE', 'KEY', 'LINGER', 'BACKOFF', 'BLOCKED'] as const
+export type SlotState = (typeof SLOT_STATES)[number]
+
+export interface RecordCounts {
+  /** Delivered by the sources. */
+  in: number
+  /** At least one output was written. */
+  out: number
+  /** Every output was filtered away. */
+  filtered: number
+  deadLettered: number
+  /** Failed under `onFailure: skip()`. */
+  skipped: number
+  /** Given back uncommitted: drained, revoked or stopped before completion. */
+  returned: number
+  inFlight: number
+}
+
+/** A place where work can wait. */
+export interface PlaceStatus {
+  name: string
+  records: number
+  bytes: number
+  /** How long it takes to empty at the present completion rate; null while nothing completes. */
+  seconds: number | null
+  /** The most records it may hold; null when something else bounds it (the broker's own disk). */
+  limitRecords: number | null
+}
+
+export interface StageStatus {
+  name: string
+  kind: string
+  /** Records that entered. */
+  in: number
+  /** Records that left for the next stage. */
+  out: number
+  /** First attempts. */
+  first: number
+  attempts: number
+  ok: number
+  rejected429: number
+  failed: number
+  timeouts: number
+  /** Calls or writes in progress. */
+  inFlight: number
+  /** Slots, or null for a stage that has none of its own. */
+  limit: number | null
+  /** Why the stage starts nothing more at this moment: a name of the loop's guards. */
+  reason: string
+  /** Slot-seconds spent in each state since the start. */
+  states: Record<SlotState, number>
+  latencyMs: LatencyStatus
+}
+
+export interface LatencyStatus {
+  p50: number
+  p95: number
+  p99: number
+  max: number
+}
+
+export interface SourceStatus {
+  name: string
+  partitions: number
+  /** Records in the broker, not yet delivered; null when unknown. */
+  backlogRecords: number | null
+  /** Age of the oldest of them. */
+  backlogAgeMs: number | null
+  heldRecords: number
+  heldBytes: number
+  commits: number
+  commitFailures: number
+  /** Completed and not yet committed. */
+  uncommittedRecords: number
+  reason: string
+}
+
+export interface SelfChecks {
+  /** Largest |Σ states − slots × time| / (slots × time) over the stages; more than 0.01 is a defect of the meter. */
+  statesError: number
+  /** Largest |L − X·W| / L over the stages' slots (Little's law). */
+  littleError: number
+}
+
+export interface Status {
+  schema: 1
+  pipeline: string
+  state: 'starting' | 'running' | 'paused' | 'draining' | 'stopped' | 'failed'
+  /** What made it fail, or null. */
+  error: { code: string; message: string } | null
+  startedAtMs: number
+  nowMs: number
+  records: RecordCounts
+  /** Records completed a second, over the last ten seconds. */
+  completionPerSecond: number
+  /** From the source's timestamp to completion. */
+  latencyMs: LatencyStatus
+  /** Age of the oldest record that is not completed, in flight or in the broker. */
+  queueAgeMs: number
+  admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
+  places: PlaceStatus[]
+  sources: SourceStatus[]
+  stages: StageStatus[]
+  checks: SelfChecks
+  memory: { rssStartBytes: number; rssMaxBytes: number; rssEndBytes: number; heapMaxBytes: number }
+  /** One plain sentence. */
+  verdict: string
+}

@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
+const alias = [
+  { find: /^headgate$/, replacement: source('index.ts') },
+  { find: /^headgate\/conformance$/, replacement: source('conformance/index.ts') },
+  { find: /^headgate\/(memory|log|file)$/, replacement: source('connectors/$1/index.ts') },
+]
+
+// unit: in one process, no child processes, seconds. integration: real processes, the built package, the simulation.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve: { alias },
+        test: {
+          name: 'unit',
+          include: ['tests/**/*.test.ts'],
+          exclude: ['tests/**/*.integration.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'integration',
+          include: ['tests/**/*.integration.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+})
