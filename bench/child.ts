@@ -1,0 +1,46 @@
+/**
+ * The child process of one measurement: loads one contender of one bench, warms it up, measures it once and sends
+ * the figure to its parent. Started by `harness.ts` only; its arguments are the bench and the contender.
+ */
+import { type Bench, type ChildReply, type Contender, Missing } from './harness.ts'
+
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  engine: async () => (await import('./engine.ts')).bench,
+  log: async () => (await import('./log.ts')).bench,
+}
+
+async function measure(contender: Contender): Promise<ChildReply> {
+  const timed = async (n: number): Promise<number> => {
+    await contender.prepare?.(n)
+    globalThis.gc?.()
+    const start = performance.now()
+    await contender.run(n)
+    return n / ((performance.now() - start) / 1000)
+  }
+
+  // Twice: the first run pays for compiling, the second says how much fits into the time.
+  await timed(contender.warm)
+  const perSecond = await timed(contender.warm)
+  const wanted = Math.ceil(perSecond * (contender.seconds ?? 1))
+  const n = contender.fixed ?? Math.max(contender.warm, Math.min(wanted, contender.most ?? 5_000_000))
+  const value = await timed(n)
+  return { kind: 'measured', value, notes: (await contender.inspect?.()) ?? {} }
+}
+
+async function main(benchName: string, contenderName: string): Promise<ChildReply> {
+  let contender: Contender | undefined
+  try {
+    const load = BENCHES[benchName]
+    if (!load) throw new Error(`no bench named '${benchName}'`)
+    contender = await (await load()).contender(contenderName)
+    return await measure(contender)
+  } catch (error) {
+    if (error instanceof Missing) return { kind: 'missing', reason: error.message }
+    return { kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  } finally {
+    await contender?.finish?.()
+  }
+}
+
+const reply = await main(process.argv[2] ?? '', process.argv[3] ?? '')
+process.send?.(reply, () => process.exit(0))

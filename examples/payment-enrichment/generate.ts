@@ -1,0 +1,79 @@
+/**
+ * Writes payments into the embedded log, at 100,000 a minute unless told otherwise. `npm start` and `npm run compare`
+ * start it; alone: `npx tsx examples/payment-enrichment/generate.ts --path DIR --for 60s`. It is open-loop: it never
+ * waits for the pipeline, and each payment is stamped with the time at which it was meant to arrive.
+ * It prints `{"ready":true}` once the topics are there, and `{"generated":n}` at its end.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { openLog } from 'headgate/log'
+import { Arrivals, type Phase } from './arrivals.ts'
+import { durationFlag, endWithParent, numberFlag } from './flags.ts'
+import { paymentMaker } from './payment-maker.ts'
+
+const { values: flags } = parseArgs({
+  options: {
+    path: { type: 'string', default: process.env['HEADGATE_LOG'] ?? './headgate-payments' },
+    'per-minute': { type: 'string' },
+    for: { type: 'string' },
+    count: { type: 'string' },
+    'then-per-minute': { type: 'string' },
+    seed: { type: 'string' },
+    accounts: { type: 'string' },
+    exponent: { type: 'string' },
+    child: { type: 'boolean', default: false },
+  },
+})
+
+const PARTITIONS = 8
+const EVERY_MS = 50
+/** After a pause of the machine the schedule is far ahead: it is caught up in writes of this size. */
+const MOST_PER_WRITE = 2_000
+
+const perMinute = numberFlag('per-minute', flags['per-minute'], 100_000)
+const thenPerMinute = numberFlag('then-per-minute', flags['then-per-minute'], 0)
+const phases: Phase[] = [{ perMinute, forMs: durationFlag('for', flags.for, Number.POSITIVE_INFINITY) }]
+if (thenPerMinute > 0) phases.push({ perMinute: thenPerMinute, forMs: Number.POSITIVE_INFINITY })
+const arrivals = new Arrivals(phases)
+const most = numberFlag('count', flags.count, Number.POSITIVE_INFINITY)
+
+let stopped = false
+const stop = (): void => {
+  stopped = true
+}
+process.once('SIGTERM', stop).once('SIGINT', stop)
+if (flags.child) endWithParent(stop)
+
+const log = await openLog(flags.path)
+for (const topic of ['payments', 'enriched', 'payments.dead']) await log.createTopic(topic, { partitions: PARTITIONS })
+console.log(JSON.stringify({ ready: true }))
+
+const startedAtMs = Date.now()
+const next = paymentMaker({
+  seed: numberFlag('seed', flags.seed, 1),
+  startedAtMs,
+  accounts: numberFlag('accounts', flags.accounts, 10_000),
+  exponent: numberFlag('exponent', flags.exponent, 0.9),
+})
+
+let generated = 0
+for (let elapsedMs = 0; !stopped && generated < most; elapsedMs = Date.now() - startedAtMs) {
+  const arrived = Math.min(arrivals.dueBy(elapsedMs), most)
+  const due = Math.min(arrived, generated + MOST_PER_WRITE)
+  if (due > generated) {
+    const batch = []
+    while (generated < due) {
+      generated += 1
+      const timestampMs = startedAtMs + Math.round(arrivals.timeOf(generated))
+      const payment = next(timestampMs)
+      batch.push({ key: payment.accountId, value: JSON.stringify(payment), timestampMs })
+    }
+    await log.append('payments', batch)
+  }
+  if (generated < arrived) continue
+  if (elapsedMs >= arrivals.endMs) break
+  await sleep(EVERY_MS)
+}
+await log.close()
+console.log(JSON.stringify({ generated }))
+process.exit(0)

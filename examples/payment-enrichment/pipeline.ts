@@ -1,0 +1,37 @@
+/**
+ * The pipeline of the example: each payment gets a fraud score from an API that takes 20,000 requests a minute,
+ * however many arrive. `npm start` runs it with everything around it; alone:
+ * `npx headgate run examples/payment-enrichment/pipeline.ts`. What the API cannot take yet waits in the log.
+ */
+import { deadLetter, expectOk, exponential, json, perMinute, pipeline } from 'headgate'
+import * as log from 'headgate/log'
+import { type EnrichedPayment, Payment, type Score } from './payment.ts'
+
+const fraudUrl = process.env['HEADGATE_FRAUD_URL'] ?? 'http://127.0.0.1:8080'
+const path = process.env['HEADGATE_LOG'] ?? './headgate-payments'
+
+async function score(payment: Payment, signal: AbortSignal, idempotencyKey: string): Promise<EnrichedPayment> {
+  const response = await fetch(`${fraudUrl}/score`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
+    body: JSON.stringify(payment),
+    signal,
+  })
+  // 429 and 503 become "overloaded": the record waits, the gate narrows, and no attempt is used up.
+  expectOk(response)
+  return { ...payment, fraud: (await response.json()) as Score }
+}
+
+export default pipeline('payment-enrichment')
+  .from(log.source({ path, topic: 'payments', group: 'enrichers', decode: json(Payment) }))
+  .filter((payment) => payment.amount > 0)
+  .call('fraud', (payment, { signal, idempotencyKey }) => score(payment, signal, idempotencyKey), {
+    order: 'key', // an account's payments are scored in the order in which they were made
+    concurrency: 64,
+    rate: perMinute(20_000),
+    timeoutMs: 2_000,
+    retry: { attempts: 5, backoff: exponential({ baseMs: 100, maxMs: 10_000 }), budget: 0.1 },
+    onFailure: deadLetter(log.sink({ path, topic: 'payments.dead' })),
+  })
+  .batch({ records: 500, bytes: 1_000_000, withinMs: 50 })
+  .to(log.sink({ path, topic: 'enriched' }))

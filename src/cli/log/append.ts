@@ -1,0 +1,2 @@
+export interface AppendOptions { readonly from?: unknown }
+export async function append(..._given: unknown[]): Promise<void> {}

@@ -1,0 +1,2 @@
+export interface GroupsOptions { readonly from?: unknown }
+export async function groups(..._given: unknown[]): Promise<void> {}

@@ -1,0 +1,2 @@
+export interface ListOptions { readonly from?: unknown }
+export async function list(..._given: unknown[]): Promise<void> {}

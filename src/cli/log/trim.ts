@@ -1,0 +1,2 @@
+export interface TrimOptions { readonly from?: unknown }
+export async function trim(..._given: unknown[]): Promise<void> {}

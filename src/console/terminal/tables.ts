@@ -1,0 +1,117 @@
+/**
+ * The two tables of the terminal view: the places where records wait, and the stages that work on them. Columns are
+ * dropped from the right as the terminal narrows, never squeezed; rows keep the order of the flow so that they do not
+ * jump between redraws. Both return a heading and rows within `width` cells.
+ */
+import type { PlaceStatus, StageStatus, Status } from '../../model/status.ts'
+import { level, stateBar, stateWords } from './bars.ts'
+import { bytes, count, duration, percent, ratio, UNKNOWN } from './figures.ts'
+import type { History } from './history.ts'
+import { cutLine, type Line, left, lineCells, right, span, type Tone } from './spans.ts'
+
+const WIDE = 110
+
+export interface Table {
+  readonly heading: Line
+  readonly rows: readonly Line[]
+}
+
+export function placesTable(status: Status, width: number, rows: number): Table {
+  const wide = width >= WIDE
+  const name = nameWidth(status.places, wide ? 30 : 22)
+  const heading = [
+    span(left('waiting', name), 'strong'),
+    span(right('records', 13) + right('bytes', 12) + right('empties in', 13), 'dim'),
+    span(left('    of its limit', 16), 'dim'),
+  ]
+  const shown = fullest(status.places, rows)
+  return { heading: cutLine(heading, width), rows: shown.map((place) => cutLine(placeRow(place, name, wide), width)) }
+}
+
+function placeRow(place: PlaceStatus, name: number, wide: boolean): Line {
+  const empty = place.records === 0 && place.bytes === 0
+  const tone: Tone = empty ? 'dim' : 'plain'
+  const empties = place.seconds === null ? (empty ? '0 s' : 'never') : duration(place.seconds * 1000)
+  const figures = [
+    span(left(place.name, name), tone),
+    span(right(count(place.records), 13), tone),
+    span(right(place.bytes > 0 ? bytes(place.bytes) : UNKNOWN, 12), tone),
+    span(right(empty ? UNKNOWN : empties, 13), empty ? 'dim' : place.seconds === null ? 'warn' : 'plain'),
+  ]
+  if (place.limitRecords === null || place.limitRecords <= 0) return figures
+  const share = place.records / place.limitRecords
+  const bar = level(share, wide ? 20 : 10, share >= 0.9 ? 'warn' : 'accent')
+  return [...figures, span('    '), ...bar, span(` ${percent(share)}`, 'dim')]
+}
+
+/** All places when there is room, else the fullest ones, still in the order of the flow. */
+function fullest(places: readonly PlaceStatus[], rows: number): readonly PlaceStatus[] {
+  if (places.length <= rows) return places
+  const kept = new Set(places.toSorted((one, other) => other.records - one.records).slice(0, rows))
+  return places.filter((place) => kept.has(place))
+}
+
+export function stagesTable(status: Status, history: History, width: number, rows: number): Table {
+  const working = status.stages.filter(({ limit, attempts }) => limit !== null || attempts > 0)
+  const stages = (working.length > 0 ? working : status.stages).slice(0, rows)
+  const wide = width >= WIDE
+  const columns = { name: nameWidth(stages, wide ? 24 : 16), bar: barWidth(width), words: wide ? 2 : 1 }
+  const words = columns.words * WORD_CELLS
+  const heading = [
+    span(left('working', columns.name + 2), 'strong'),
+    span(left('slot time, last 5 s', columns.bar + 2 + words), 'dim'),
+    span(right('in flight', 11) + right('tries', 6) + right('429', 5) + right('timeouts', 9), 'dim'),
+    ...(wide ? [span(right('failed', 8) + right('p99', 9), 'dim')] : []),
+  ]
+  return {
+    heading: cutLine(heading, width),
+    rows: stages.map((stage) => cutLine(stageRow(stage, status, history, columns, wide), width)),
+  }
+}
+
+/** Enough for `▓ backoff 100%` and a blank. */
+const WORD_CELLS = 15
+
+function barWidth(width: number): number {
+  if (width < WIDE) return 10 + Math.max(0, Math.min(8, width - 76))
+  return Math.min(36, 10 + (width - WIDE))
+}
+
+function stageRow(
+  stage: StageStatus,
+  status: Status,
+  history: History,
+  columns: { name: number; bar: number; words: number },
+  wide: boolean,
+): Line {
+  const window = history.stage(status, stage)
+  const words = stateWords(window.shares, columns.words).flatMap((word) => [
+    ...word,
+    span(' '.repeat(Math.max(0, WORD_CELLS - lineCells(word)))),
+  ])
+  const missing = columns.words * WORD_CELLS - lineCells(words)
+  const share429 = window.attempts > 0 ? window.rejected429 / window.attempts : 0
+  const tries = ratio(window.attempts, window.first)
+  const limit = stage.limit === null ? '' : `/${count(stage.limit)}`
+  return [
+    span(left(stage.name, columns.name + 2)),
+    ...stateBar(window.shares, columns.bar),
+    span('  '),
+    ...words,
+    span(' '.repeat(Math.max(0, missing))),
+    span(right(`${count(stage.inFlight)}${limit}`, 11)),
+    span(right(tries, 6), Number(tries) > 1.5 ? 'bad' : 'plain'),
+    span(right(window.attempts > 0 ? percent(share429) : UNKNOWN, 5), share429 > 0.05 ? 'warn' : 'plain'),
+    span(right(count(stage.timeouts), 9), stage.timeouts > 0 ? 'warn' : 'dim'),
+    ...(wide
+      ? [
+          span(right(count(stage.failed), 8), stage.failed > 0 ? 'warn' : 'dim'),
+          span(right(stage.ok > 0 ? duration(stage.latencyMs.p99) : UNKNOWN, 9)),
+        ]
+      : []),
+  ]
+}
+
+function nameWidth(rows: readonly { name: string }[], most: number): number {
+  return Math.min(most, Math.max(12, ...rows.map(({ name }) => name.length)))
+}

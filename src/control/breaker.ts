@@ -1,0 +1,77 @@
+/**
+ * A circuit breaker for one downstream. It opens when at least half of the last twenty outcomes (ten at the least)
+ * were failures of the downstream, lets one call through after a growing pause, and closes when that call succeeds.
+ * While it is open the stage starts nothing: no attempt is burnt and the backlog waits in the source.
+ */
+const WINDOW = 20
+const MINIMUM_OUTCOMES = 10
+const FAILURE_SHARE = 0.5
+const BASE_OPEN_MS = 500
+const MAX_OPEN_MS = 5000
+
+export type BreakerState = 'closed' | 'open' | 'half-open'
+
+export class Breaker {
+  #state: BreakerState = 'closed'
+  readonly #window = new Uint8Array(WINDOW)
+  #seen = 0
+  #failures = 0
+  #openings = 0
+  #untilMs = 0
+
+  get state(): BreakerState {
+    return this.#state
+  }
+
+  /** 0 when a call may start, else the milliseconds until one may; Infinity while the one probe is under way. */
+  waitMs(nowMs: number): number {
+    if (this.#state === 'closed') return 0
+    if (this.#state === 'half-open') return Number.POSITIVE_INFINITY
+    return Math.max(0, this.#untilMs - nowMs)
+  }
+
+  /** A call starts; the first one after the pause is the probe. */
+  started(): void {
+    if (this.#state === 'open') this.#state = 'half-open'
+  }
+
+  succeeded(): void {
+    if (this.#state === 'open') return
+    if (this.#state === 'half-open') this.#close()
+    else this.#record(0)
+  }
+
+  /** `uniform` is drawn from [0, 1) and spreads the reopening of many clients by ± 20 %. */
+  failed(nowMs: number, uniform: number): void {
+    if (this.#state === 'open') return
+    if (this.#state === 'closed') {
+      this.#record(1)
+      const outcomes = Math.min(this.#seen, WINDOW)
+      if (outcomes < MINIMUM_OUTCOMES || this.#failures < outcomes * FAILURE_SHARE) return
+    }
+    this.#state = 'open'
+    this.#untilMs =
+      nowMs + Math.min(MAX_OPEN_MS, BASE_OPEN_MS * 2 ** Math.min(this.#openings, 10)) * (0.8 + 0.4 * uniform)
+    this.#openings += 1
+  }
+
+  /** The probe ended without saying anything about the downstream: the next call probes again. */
+  undecided(): void {
+    if (this.#state === 'half-open') this.#state = 'open'
+  }
+
+  #close(): void {
+    this.#state = 'closed'
+    this.#window.fill(0)
+    this.#seen = 0
+    this.#failures = 0
+    this.#openings = 0
+  }
+
+  #record(failure: 0 | 1): void {
+    const at = this.#seen % WINDOW
+    this.#failures += failure - (this.#window[at] as number)
+    this.#window[at] = failure
+    this.#seen += 1
+  }
+}

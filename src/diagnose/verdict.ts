@@ -1,0 +1,35 @@
+/** One plain sentence on what holds a pipeline back, from its status. It names a stage and the figure it rests on. */
+import type { StageStatus, Status } from '../model/status.ts'
+import { formatDuration } from '../model/units.ts'
+
+const REASONS: Readonly<Record<string, (stage: StageStatus) => string>> = {
+  rate: ({ name }) => `'${name}' runs at its rate limit`,
+  'retry-after': ({ name }) => `'${name}' waits because the downstream asked for a pause (Retry-After)`,
+  breaker: ({ name }) => `'${name}' waits: its downstream fails, and one call at a time tests whether it is back`,
+  'retry-budget': ({ name }) => `'${name}' waits for its retry budget: too many attempts fail`,
+  concurrency: ({ name, limit }) => `'${name}' has all of its ${limit} slots busy`,
+  key: ({ name }) => `'${name}' waits for records of the same key to finish`,
+  backoff: ({ name }) => `'${name}' waits to try again after a failure`,
+  'dead-letter-full': ({ name }) => `'${name}' waits for its dead-letter sink`,
+}
+
+export function verdictOf(status: Status): string {
+  const { state, error, records, sources } = status
+  if (error !== null) return `Failed: ${error.message}`
+  const done = records.out + records.filtered + records.deadLettered + records.skipped
+  if (state === 'stopped')
+    return `Finished: ${done} of ${records.in} records completed, ${records.returned} returned uncommitted.`
+  if (state === 'paused') return 'Paused: nothing is pulled until it is resumed.'
+  const backlog = sources.reduce((sum, source) => sum + (source.backlogRecords ?? 0), 0)
+  const waits = backlog > 0 ? `; ${backlog} records wait in the source${drainTime(backlog, status)}` : ''
+  const stage = status.stages.findLast(({ reason }) => REASONS[reason] !== undefined)
+  if (stage === undefined)
+    return records.inFlight + backlog === 0 ? 'Keeping up: nothing waits.' : `Keeping up${waits}.`
+  const limit = (REASONS[stage.reason] as (stage: StageStatus) => string)(stage)
+  return `${limit[0] === "'" ? `Stage ${limit}` : limit}${waits}.`
+}
+
+function drainTime(backlog: number, { completionPerSecond, nowMs, startedAtMs }: Status): string {
+  if (completionPerSecond <= 0 || nowMs - startedAtMs < 1000) return ''
+  return ` (${formatDuration((backlog / completionPerSecond) * 1000)} of work)`
+}

@@ -1,0 +1,135 @@
+/**
+ * A batch stage: gathers items until there are enough records or bytes, or the first of them has waited long enough.
+ * While it gathers, its one slot is in LINGER. A drain, or the end of the input, closes the open batch at once.
+ */
+import type { BatchPlan } from '../model/plan.ts'
+import type { StageStatus } from '../model/status.ts'
+import type { Core } from './core.ts'
+import { batchOf, type Item, isFenced, itemBytes, RETURNED } from './item.ts'
+import { Ring } from './ring.ts'
+import { BLOCKED, IDLE, LINGER } from './slot-clock.ts'
+import type { Inlet, Place, Stage } from './stage.ts'
+import { StageMeter } from './stage-meter.ts'
+
+export class BatchStage implements Stage {
+  readonly name: string
+  readonly #plan: BatchPlan
+  readonly #core: Core
+  readonly #target: Inlet
+  readonly #closed = new Ring<Item[]>()
+  readonly #meter: StageMeter
+  readonly #capacity: number
+  #open: Item[] = []
+  #openBytes = 0
+  #openedMs = 0
+  #closedRecords = 0
+  #closedBytes = 0
+
+  constructor(core: Core, plan: BatchPlan, target: Inlet) {
+    this.#core = core
+    this.#plan = plan
+    this.#target = target
+    this.name = plan.name
+    this.#capacity = Math.max(256, plan.records * 2)
+    this.#meter = new StageMeter(1, core.nowMs)
+  }
+
+  room(): number {
+    return this.#capacity - this.#open.length - this.#closedRecords
+  }
+
+  offer(items: Item[], nowMs: number): void {
+    this.#meter.entered += items.length
+    for (const item of items) {
+      const bytes = itemBytes(item)
+      if (this.#open.length > 0 && this.#openBytes + bytes > this.#plan.bytes) this.#close()
+      if (this.#open.length === 0) this.#openedMs = nowMs
+      this.#open.push(item)
+      this.#openBytes += bytes
+      if (this.#open.length >= this.#plan.records) this.#close()
+    }
+  }
+
+  #close(): void {
+    this.#closed.push(this.#open)
+    this.#closedRecords += this.#open.length
+    this.#closedBytes += this.#openBytes
+    this.#open = []
+    this.#openBytes = 0
+  }
+
+  advance(nowMs: number): void {
+    this.#meter.clock.advance(nowMs)
+  }
+
+  step(nowMs: number): boolean {
+    const { draining, flushing, halted } = this.#core
+    const due = nowMs >= this.#openedMs + this.#plan.withinMs || draining || flushing || halted
+    if (this.#open.length > 0 && due) this.#close()
+    let moved = false
+    while (this.#closed.size > 0 && this.#target.room() > 0) {
+      let members = this.#closed.shift() as Item[]
+      this.#closedRecords -= members.length
+      for (const member of members) this.#closedBytes -= itemBytes(member)
+      if (members.some(isFenced)) {
+        for (const member of members) if (isFenced(member)) this.#core.finish(member, RETURNED)
+        members = members.filter((member) => !isFenced(member))
+      }
+      moved = true
+      if (members.length === 0) continue
+      this.#meter.left += 1
+      this.#meter.started(1, 1)
+      this.#meter.succeeded(1)
+      this.#target.offer([batchOf(members)], nowMs)
+    }
+    return moved
+  }
+
+  account(): void {
+    const { counts } = this.#meter.clock
+    counts.fill(0)
+    counts[this.#closed.size > 0 ? BLOCKED : this.#open.length > 0 ? LINGER : IDLE] = 1
+  }
+
+  wakeMs(): number {
+    return this.#open.length === 0 ? Number.POSITIVE_INFINITY : this.#openedMs + this.#plan.withinMs
+  }
+
+  purge(drop: (item: Item) => boolean): void {
+    const dropped = this.#open.filter(drop)
+    if (dropped.length > 0) {
+      this.#open = this.#open.filter((item) => !drop(item))
+      for (const item of dropped) this.#openBytes -= itemBytes(item)
+    }
+    const closed: Item[][] = []
+    this.#closed.retain((members) => {
+      closed.push(members)
+      return false
+    })
+    for (const members of closed) {
+      const kept = members.filter((item) => !drop(item))
+      for (const item of members) {
+        if (!drop(item)) continue
+        dropped.push(item)
+        this.#closedRecords -= 1
+        this.#closedBytes -= itemBytes(item)
+      }
+      if (kept.length > 0) this.#closed.push(kept)
+    }
+    for (const item of dropped) this.#core.finish(item, RETURNED)
+  }
+
+  places(): Place[] {
+    const records = this.#open.length + this.#closedRecords
+    return [{ name: this.name, records, bytes: this.#openBytes + this.#closedBytes, limitRecords: this.#capacity }]
+  }
+
+  statuses(): StageStatus[] {
+    const reason = this.#closed.size > 0 ? 'blocked' : this.#open.length > 0 ? 'linger' : 'idle'
+    return [this.#meter.status(this.name, 'batch', reason, 0, 1)]
+  }
+
+  statesError(): number {
+    return this.#meter.clock.error()
+  }
+}

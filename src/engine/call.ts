@@ -1,0 +1,422 @@
+/**
+ * A call stage: asynchronous handlers in bounded slots. Items wait in a queue that is fair over partitions, or in
+ * lanes by key; each attempt needs a permit (concurrency), the gates to be open (breaker, Retry-After) and a start
+ * from the rate. `#guard` names the one reason for which nothing more is started: that name is what the doctor reads.
+ * Invariant: attempts in progress ≤ limit, and an item holds its lane until it has left the stage or ended.
+ */
+import { Breaker } from '../control/breaker.ts'
+import { type AttemptOutcome, FixedLimiter } from '../control/limiter.ts'
+import { RateLimit } from '../control/rate.ts'
+import { classify, HeadgateError } from '../model/errors.ts'
+import type { CallPlan } from '../model/plan.ts'
+import type { StageStatus } from '../model/status.ts'
+import type { Core } from './core.ts'
+import { FairQueue } from './fair-queue.ts'
+import { type Item, isFenced, itemBytes, markStarted, RETURNED } from './item.ts'
+import { Lanes } from './lanes.ts'
+import { Retries } from './retries.ts'
+import { type Slot, SlotList } from './slots.ts'
+import type { Inlet, Place, Stage } from './stage.ts'
+import { StageMeter } from './stage-meter.ts'
+
+/** How long an aborted handler may take to settle before its slot is given away. */
+const ABORT_GRACE_MS = 1000
+/** The longest Retry-After that is believed. */
+const MAX_RETRY_AFTER_MS = 60_000
+
+export class CallStage implements Stage {
+  readonly name: string
+  readonly plan: CallPlan
+  readonly #core: Core
+  readonly #target: Inlet
+  readonly #queue = new FairQueue()
+  readonly #lanes: Lanes | null
+  readonly #slots = new SlotList()
+  readonly #limiter: FixedLimiter
+  readonly #breaker = new Breaker()
+  readonly #retries: Retries
+  readonly #meter: StageMeter
+  #rate: RateLimit | null
+  #timeoutMs: number
+  /** Results that the next stage has no room for yet. Their slots count as BLOCKED. */
+  #outbox: Item[] = []
+  #outboxBytes = 0
+  #retriesInFlight = 0
+  #inFlightBytes = 0
+  /** A handler of this stage has told of a pool: only then is it looked for. */
+  #pools = false
+  #retryAfterMs = Number.NEGATIVE_INFINITY
+  #reason = 'idle'
+  #reasonWakeMs = Number.POSITIVE_INFINITY
+
+  constructor(core: Core, plan: CallPlan, target: Inlet) {
+    this.#core = core
+    this.plan = plan
+    this.name = plan.name
+    this.#target = target
+    this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#enqueue(item))
+    this.#limiter = new FixedLimiter(plan.concurrency)
+    this.#rate = plan.rate && new RateLimit(plan.rate.perSecond, plan.rate.burst)
+    this.#retries = new Retries(plan.retry, core.nowMs)
+    this.#meter = new StageMeter(plan.concurrency, core.nowMs)
+    this.#timeoutMs = plan.timeoutMs
+  }
+
+  room(): number {
+    return this.plan.queueRecords - this.#waiting()
+  }
+
+  offer(items: Item[], nowMs: number): void {
+    this.#meter.entered += items.length
+    for (const item of items) {
+      item.arrivedMs = nowMs
+      item.attempt = 0
+      item.charged = 0
+      if (this.#lanes === null || this.#lanes.enter(item)) this.#enqueue(item)
+    }
+  }
+
+  /** How long an attempt may take from now on. */
+  get timeoutMs(): number {
+    return this.#timeoutMs
+  }
+
+  change(limits: { concurrency?: number; perSecond?: number; timeoutMs?: number }): void {
+    if (limits.concurrency !== undefined) this.#limiter.limit = limits.concurrency
+    if (limits.timeoutMs !== undefined) this.#timeoutMs = limits.timeoutMs
+    if (limits.perSecond !== undefined) {
+      const burst = Math.max(
+        1,
+        Math.ceil((limits.perSecond * (this.plan.rate?.burst ?? 1)) / (this.plan.rate?.perSecond ?? limits.perSecond)),
+      )
+      if (this.#rate === null) this.#rate = new RateLimit(limits.perSecond, burst)
+      else this.#rate.change(limits.perSecond, burst)
+    }
+  }
+
+  advance(nowMs: number): void {
+    this.#meter.clock.advance(nowMs)
+  }
+
+  step(nowMs: number): boolean {
+    const flushed = this.#flush(nowMs)
+    if (this.#core.halted) this.purge(() => true)
+    this.#abortLate(nowMs)
+    this.#retries.collect(nowMs)
+    const started: Slot[] = []
+    for (;;) {
+      this.#reasonWakeMs = Number.POSITIVE_INFINITY
+      this.#reason = this.#guard(nowMs)
+      if (this.#reason !== 'running') break
+      const slot = this.#start(nowMs)
+      if (slot !== null) started.push(slot)
+    }
+    if (started.length > 0) this.#core.commands.push({ kind: 'call', stage: this, slots: started })
+    return flushed || started.length > 0
+  }
+
+  /** The one reason for which nothing more is started now, or `running`. */
+  #guard(nowMs: number): string {
+    if (this.#core.halted) return 'stopped'
+    const retryable = this.#retries.ready > 0 && this.#retriesInFlight < Math.max(1, Math.ceil(this.#limiter.limit / 4))
+    const budgetMs = retryable ? this.#retries.budgetWaitMs(nowMs) : Number.POSITIVE_INFINITY
+    if (this.#queue.size === 0 && budgetMs > 0) return this.#whyNothingIsReady(nowMs, budgetMs)
+    if (this.#outbox.length > 0) return 'blocked'
+    if (!this.#core.canFail(this.plan.onFailure)) return 'dead-letter-full'
+    if (this.#retryAfterMs > nowMs) return this.#until(this.#retryAfterMs, 'retry-after')
+    const breakerMs = this.#breaker.waitMs(nowMs)
+    if (breakerMs > 0) return this.#until(nowMs + breakerMs, 'breaker')
+    const admitMs = this.#limiter.admit(nowMs)
+    if (admitMs > 0) return this.#until(nowMs + admitMs, 'concurrency')
+    const rateMs = this.#rate === null ? 0 : this.#rate.waitMs(nowMs)
+    if (rateMs > 0) return this.#until(nowMs + rateMs, 'rate')
+    return 'running'
+  }
+
+  #whyNothingIsReady(nowMs: number, budgetMs: number): string {
+    if (this.#retries.ready > 0) {
+      if (budgetMs === Number.POSITIVE_INFINITY) return 'retry-share'
+      return this.#until(nowMs + budgetMs, 'retry-budget')
+    }
+    if (this.#lanes !== null && this.#lanes.waiting > 0) return 'key'
+    return this.#retries.waiting > 0 ? 'backoff' : 'idle'
+  }
+
+  #until(wakeMs: number, reason: string): string {
+    this.#reasonWakeMs = wakeMs
+    return reason
+  }
+
+  #start(nowMs: number): Slot | null {
+    const retry =
+      this.#retries.ready > 0 &&
+      this.#retriesInFlight < Math.max(1, Math.ceil(this.#limiter.limit / 4)) &&
+      this.#retries.budgetWaitMs(nowMs) === 0
+    const item = retry ? this.#retries.shift() : (this.#queue.shift() as Item)
+    const bytes = itemBytes(item)
+    if (!retry) this.#queue.took(bytes)
+    if (isFenced(item)) {
+      this.#core.finish(item, RETURNED)
+      return null
+    }
+    markStarted(item)
+    item.attempt += 1
+    if (this.#rate !== null) this.#rate.take(nowMs)
+    this.#breaker.started()
+    const slot = this.#slots.take(item, nowMs)
+    slot.permit = this.#limiter.sent(nowMs)
+    slot.retry = retry
+    if (retry) this.#retriesInFlight += 1
+    this.#inFlightBytes += bytes
+    this.#meter.started(item.attempt === 1 ? 1 : 0, 1)
+    return slot
+  }
+
+  /** The handler of a slot settled: `slot.threw` and `slot.result` say how. */
+  settled(slot: Slot, nowMs: number): void {
+    const item = slot.item as Item
+    const timedOut = slot.abortedMs !== null && slot.abortReason === 'timeout'
+    const durationMs = nowMs - slot.startedMs
+    const { threw, result, permit, retry } = slot
+    this.#slots.release(slot)
+    this.#inFlightBytes -= itemBytes(item)
+    if (retry) this.#retriesInFlight -= 1
+    this.#meter.ended(durationMs)
+    if (isFenced(item)) {
+      this.#limiter.settled(permit, nowMs, IGNORED)
+      this.#breaker.undecided()
+      this.#core.finish(item, RETURNED)
+    } else if (!threw && result !== undefined) {
+      // A result that came after the time-out is still a result: the record needs no second attempt.
+      this.#limiter.settled(permit, nowMs, timedOut ? TIMED_OUT : SUCCEEDED)
+      this.#breaker.succeeded()
+      this.#retries.succeeded(nowMs)
+      this.#meter.succeeded(1)
+      if (timedOut) this.#meter.failed('HG_TIMEOUT', 1)
+      item.value = result
+      this.#outbox.push(item)
+      this.#outboxBytes += itemBytes(item)
+    } else {
+      this.#failed(
+        item,
+        timedOut ? timeoutError(this.#timeoutMs) : threw ? classify(result) : undefinedResult(this.name),
+        permit,
+        nowMs,
+      )
+    }
+  }
+
+  #failed(item: Item, error: HeadgateError, permit: unknown, nowMs: number): void {
+    const probing = this.#breaker.state !== 'closed'
+    this.#limiter.settled(permit, nowMs, outcomeOf(error))
+    this.#meter.failed(error.code, 1)
+    if (error.code === 'HG_OVERLOADED') {
+      this.#breaker.undecided()
+      if (error.retryAfterMs !== undefined) {
+        const pauseMs = Math.min(MAX_RETRY_AFTER_MS, Math.max(0, error.retryAfterMs))
+        this.#retryAfterMs = Math.max(this.#retryAfterMs, nowMs + pauseMs)
+      }
+    } else if (error.code === 'HG_TIMEOUT' || error.code === 'HG_CONNECTION_LOST') {
+      this.#breaker.failed(nowMs, this.#core.random.next())
+    } else if (error.scope === 'record') {
+      this.#breaker.succeeded() // it answered; what it said concerns this record alone
+    }
+    // The record's attempts are used up by its own failures, not by those of a downstream that is down for all.
+    if (error.scope === 'record' && !probing) item.charged += 1
+    if (!error.retryable || item.charged >= this.plan.retry.attempts) {
+      this.#core.fail(item, error, this.name, this.plan.onFailure)
+    } else if (this.#core.halted) {
+      this.#core.finish(item, RETURNED)
+    } else {
+      this.#retries.add(item, error, nowMs, this.#core.random.next())
+    }
+  }
+
+  /** Aborts what is past its deadline, and gives up on handlers that do not even settle then. */
+  #abortLate(nowMs: number): void {
+    for (let slot = this.#slots.first; slot !== null; ) {
+      const next: Slot | null = slot.next
+      if (slot.abortedMs === null) {
+        if (nowMs - slot.startedMs < this.#timeoutMs) break
+        this.#abort(slot, 'timeout', nowMs)
+      } else if (nowMs - slot.abortedMs >= ABORT_GRACE_MS) {
+        slot.retired = true
+        slot.threw = true
+        slot.result = timeoutError(this.#timeoutMs)
+        this.#meter.abandoned += 1
+        this.settled(slot, nowMs)
+      }
+      slot = next
+    }
+  }
+
+  #abort(slot: Slot, reason: 'timeout' | 'fenced' | 'stopped', nowMs: number): void {
+    slot.abortedMs = nowMs
+    slot.abortReason = reason
+    this.#core.commands.push({ kind: 'abort', slot, reason })
+  }
+
+  /** Aborts the calls whose item is fenced, or all of them when the pipeline stops hard. */
+  abort(reason: 'fenced' | 'stopped', nowMs: number): void {
+    for (let slot = this.#slots.first; slot !== null; slot = slot.next) {
+      if (slot.abortedMs === null && (reason === 'stopped' || isFenced(slot.item as Item)))
+        this.#abort(slot, reason, nowMs)
+    }
+  }
+
+  /** Handlers of a `call` command kept the thread for so long, in ms. */
+  ran(ms: number): void {
+    this.#meter.ran(ms)
+  }
+
+  pooling(slot: Slot, waiting: boolean): void {
+    this.#pools = true
+    slot.pooling = waiting
+  }
+
+  #flush(nowMs: number): boolean {
+    if (this.#outbox.length === 0) return false
+    this.#dropFenced()
+    const room = this.#target.room()
+    if (room <= 0) return false
+    const items = room >= this.#outbox.length ? this.#outbox : this.#outbox.slice(0, room)
+    this.#outbox = room >= this.#outbox.length ? [] : this.#outbox.slice(room)
+    for (const item of items) {
+      this.#outboxBytes -= itemBytes(item)
+      this.#meter.left += 1
+    }
+    // Offered in the order of completion, and the lanes are released only then: a key's order reaches the next stage.
+    this.#target.offer(items, nowMs)
+    for (const item of items) if (item.lanes === this.#lanes) this.#lanes?.leave(item)
+    return true
+  }
+
+  #enqueue(item: Item): void {
+    this.#queue.push(item, itemBytes(item))
+  }
+
+  #waiting(): number {
+    return this.#queue.size + (this.#lanes?.waiting ?? 0)
+  }
+
+  account(): void {
+    let pooling = 0
+    if (this.#pools) for (let slot = this.#slots.first; slot !== null; slot = slot.next) if (slot.pooling) pooling += 1
+    this.#meter.account(this.#limiter.limit, this.#slots.size, pooling, {
+      blocked: this.#outbox.length,
+      ready: this.#queue.size + this.#retries.ready,
+      key: this.#lanes?.waiting ?? 0,
+      backoff: this.#retries.waiting,
+      gate: this.#reason,
+    })
+  }
+
+  wakeMs(): number {
+    let wake = Math.min(this.#reasonWakeMs, this.#retries.nextDueMs())
+    const first = this.#slots.first
+    if (first !== null)
+      wake = Math.min(
+        wake,
+        first.abortedMs === null ? first.startedMs + this.#timeoutMs : first.abortedMs + ABORT_GRACE_MS,
+      )
+    return wake
+  }
+
+  purge(drop: (item: Item) => boolean): void {
+    const waiting = this.#lanes?.purge(drop) ?? []
+    const queued = this.#queue.purge(drop, itemBytes)
+    for (const item of [...waiting, ...queued, ...this.#retries.purge(drop)]) this.#core.finish(item, RETURNED)
+  }
+
+  /** Takes out results of partitions that are no longer ours. */
+  #dropFenced(): void {
+    if (!this.#outbox.some(isFenced)) return
+    const fenced = this.#outbox.filter(isFenced)
+    this.#outbox = this.#outbox.filter((item) => !isFenced(item))
+    for (const item of fenced) {
+      this.#outboxBytes -= itemBytes(item)
+      this.#core.finish(item, RETURNED)
+    }
+  }
+
+  /** What a drain waits for here, in words; null when nothing. */
+  waitingFor(): string | null {
+    const calls = this.#slots.size
+    const retries = this.#retries.waiting + this.#retries.ready
+    if (calls + retries === 0) return null
+    return `${calls} calls of '${this.name}'${retries > 0 ? ` and ${retries} retries (${this.#reason})` : ''}`
+  }
+
+  places(): Place[] {
+    const { name } = this
+    const places: Place[] = [
+      {
+        name: `${name} queue`,
+        records: this.#queue.size,
+        bytes: this.#queue.bytes,
+        limitRecords: this.plan.queueRecords,
+      },
+    ]
+    if (this.#lanes !== null) {
+      places.push({
+        name: `${name} lanes`,
+        records: this.#lanes.waiting,
+        bytes: this.#lanes.waitingBytes,
+        limitRecords: this.plan.queueRecords,
+      })
+    }
+    const { waiting, ready, bytes } = this.#retries
+    places.push(
+      {
+        name: `${name} in call`,
+        records: this.#slots.size,
+        bytes: this.#inFlightBytes,
+        limitRecords: this.#limiter.limit,
+      },
+      { name: `${name} backoff`, records: waiting + ready, bytes, limitRecords: null },
+      {
+        name: `${name} blocked`,
+        records: this.#outbox.length,
+        bytes: this.#outboxBytes,
+        limitRecords: this.#limiter.limit,
+      },
+    )
+    return places
+  }
+
+  statuses(): StageStatus[] {
+    return [this.#meter.status(this.name, 'call', this.#reason, this.#slots.size, this.#limiter.limit)]
+  }
+
+  littleError(nowMs: number): number {
+    let openMs = 0
+    for (let slot = this.#slots.first; slot !== null; slot = slot.next) openMs += nowMs - slot.startedMs
+    return this.#meter.littleError(openMs)
+  }
+
+  statesError(): number {
+    return this.#meter.clock.error()
+  }
+}
+
+const SUCCEEDED: AttemptOutcome = { kind: 'success' }
+const TIMED_OUT: AttemptOutcome = { kind: 'timeout' }
+const FAILED: AttemptOutcome = { kind: 'failed' }
+const IGNORED: AttemptOutcome = { kind: 'ignored' }
+
+function outcomeOf(error: HeadgateError): AttemptOutcome {
+  if (error.code === 'HG_OVERLOADED') return { kind: 'overloaded', retryAfterMs: error.retryAfterMs }
+  if (error.code === 'HG_TIMEOUT') return TIMED_OUT
+  return error.code === 'HG_RECORD_REJECTED' ? IGNORED : FAILED
+}
+
+function timeoutError(timeoutMs: number): HeadgateError {
+  return new HeadgateError('HG_TIMEOUT', `no result within ${timeoutMs} ms`)
+}
+
+function undefinedResult(stage: string): HeadgateError {
+  return new HeadgateError(
+    'HG_RECORD_REJECTED',
+    `call '${stage}' returned undefined. Return a value (null is one), or the input if the call is made for its effect`,
+  )
+}

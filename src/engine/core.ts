@@ -1,0 +1,132 @@
+/**
+ * What all stages share: the books. Every item ends here exactly once (`finish`), and a source record is settled when
+ * all that came from it has ended. Invariant: records in = out + filtered + dead-lettered + skipped + returned + in flight.
+ */
+import { SeededRandom } from '../control/random.ts'
+import type { DeadLetter, Sink } from '../model/connector.ts'
+import { HeadgateError } from '../model/errors.ts'
+import type { FailurePolicy } from '../model/plan.ts'
+import type { RecordCounts } from '../model/status.ts'
+import type { Admission } from './admission.ts'
+import type { Command, Ports } from './commands.ts'
+import { Histogram } from './histogram.ts'
+import { DEAD_LETTERED, FILTERED, Item, RETURNED, recordsOf, SKIPPED, WRITTEN } from './item.ts'
+import type { Inlet } from './stage.ts'
+
+export class Core {
+  readonly ports: Ports
+  readonly admission: Admission
+  readonly random: SeededRandom
+  readonly counts: RecordCounts = { in: 0, out: 0, filtered: 0, deadLettered: 0, skipped: 0, returned: 0, inFlight: 0 }
+  /** From the source's timestamp to completion. */
+  readonly latency = new Histogram()
+  readonly deadLetters = new Map<Sink<DeadLetter>, Inlet>()
+  commands: Command[] = []
+  /** Engine time + this = epoch time. */
+  wallOffsetMs: number
+  /** Moves on within a loop as synchronous stages run. */
+  nowMs: number
+  /** When the present loop began: slots are charged from here, so that starts and ends fit together. */
+  loopMs: number
+  /** Nothing new is started; what was started is finished. */
+  draining = false
+  /** Nothing new is pulled; what is in flight goes on. */
+  paused = false
+  /** No more input will come: what waits to be filled up goes as it is. */
+  flushing = false
+  /** No call is started any more; what has been called for is still written. */
+  halted = false
+  /** Nothing is tried again: what fails now is given back. */
+  givesUp = false
+  failure: HeadgateError | null = null
+  /** Set by `halt` until the engine has taken out what waits: nothing moves in between. */
+  failedNow = false
+
+  constructor(ports: Ports, admission: Admission, seed: number, nowMs: number, wallOffsetMs: number) {
+    this.ports = ports
+    this.admission = admission
+    this.random = new SeededRandom(seed)
+    this.nowMs = nowMs
+    this.loopMs = nowMs
+    this.wallOffsetMs = wallOffsetMs
+  }
+
+  /** The item has ended; it leaves its lane, and its record is settled if nothing else of it is open. */
+  finish(item: Item, fate: number): void {
+    if (item.lanes !== null) item.lanes.leave(item)
+    const { root } = item
+    root.fate |= fate
+    root.pending -= 1
+    if (root.pending > 0) return
+    if (root.members === null) this.#settle(root)
+    else for (const member of root.members) this.finish(member, root.fate)
+  }
+
+  /** The item cannot be completed: the policy says what becomes of its records. */
+  fail(item: Item, error: HeadgateError, stage: string, policy: FailurePolicy): void {
+    if (error.scope === 'pipeline' || policy.kind === 'stop') {
+      this.halt(describeFailure(item, error, stage))
+      this.finish(item, RETURNED)
+    } else if (policy.kind === 'skip') {
+      this.finish(item, SKIPPED)
+    } else {
+      const failure = { error, stage, attempts: Math.max(1, item.attempt) }
+      const letters = item.root.members === null ? [item] : lettersOf(item)
+      for (const letter of letters) letter.failure = failure
+      ;(this.deadLetters.get(policy.sink) as Inlet).offer(letters, this.nowMs)
+      if (item.root.members !== null) this.finish(item, DEAD_LETTERED)
+    }
+  }
+
+  /** The pipeline stops: nothing more is pulled or started; what is in progress may settle. */
+  halt(error: HeadgateError): void {
+    this.failedNow ||= !this.halted
+    this.halted = true
+    this.failure ??= error
+  }
+
+  /** Whether a policy could take a failed item now. A dead-letter sink that is down stalls its stages. */
+  canFail(policy: FailurePolicy): boolean {
+    return policy.kind !== 'deadLetter' || (this.deadLetters.get(policy.sink) as Inlet).room() > 0
+  }
+
+  #settle(root: Item): void {
+    const { partition, record, fate } = root
+    const { counts } = this
+    partition.inFlight -= 1
+    partition.inFlightBytes -= record.bytes
+    this.admission.release(record.bytes)
+    counts.inFlight -= 1
+    if (partition.fenced || (fate & RETURNED) !== 0) {
+      counts.returned += 1
+      return
+    }
+    if (!partition.ledger.complete(root.sequence)) throw new HeadgateError('HG_INVARIANT', 'a record was settled twice')
+    if ((fate & DEAD_LETTERED) !== 0) counts.deadLettered += 1
+    else if ((fate & WRITTEN) !== 0) counts.out += 1
+    else if ((fate & SKIPPED) !== 0) counts.skipped += 1
+    else if ((fate & FILTERED) !== 0) counts.filtered += 1
+    else throw new HeadgateError('HG_INVARIANT', 'a record was settled without an outcome')
+    this.admission.throughput.completed(1)
+    this.latency.record(this.nowMs + this.wallOffsetMs - record.timestampMs)
+  }
+}
+
+/** One item for each record of a batch, so that each gets a dead letter of its own. */
+function lettersOf(item: Item): Item[] {
+  return recordsOf(item).map((record) => {
+    item.root.pending += 1
+    return new Item(item.root, record, item.partition, item.sequence, record.value)
+  })
+}
+
+function describeFailure(item: Item, error: HeadgateError, stage: string): HeadgateError {
+  const { partition, offset } = item.record
+  const attempts = item.attempt > 1 ? ` after ${item.attempt} attempts` : ''
+  return new HeadgateError(
+    error.code,
+    `stage '${stage}' failed for the record at ${partition}@${offset}${attempts}: ${error.message}. ` +
+      'The pipeline stopped and the record stays uncommitted. To go on past such records set onFailure to deadLetter(sink) or skip().',
+    { cause: error },
+  )
+}

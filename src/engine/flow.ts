@@ -1,0 +1,118 @@
+/**
+ * Lays out a plan as stages, from the sinks upward, since each stage needs to know the next. Neighbouring synchronous
+ * stages become one segment; every dead-letter sink becomes a stage of its own, shared by all that name it.
+ */
+import type { DeadLetter, Sink } from '../model/connector.ts'
+import type { CallPlan, FailurePolicy, FlowPlan, Plan, SinkPlan, StagePlan, SyncStagePlan } from '../model/plan.ts'
+import { BatchStage } from './batch.ts'
+import { CallStage } from './call.ts'
+import type { Core } from './core.ts'
+import { decodeStep } from './decode.ts'
+import { FlatMapStage } from './flat-map.ts'
+import { RouteStage } from './route.ts'
+import { Segment } from './segment.ts'
+import { SinkStage } from './sink.ts'
+import type { Inlet, Stage } from './stage.ts'
+
+const DEAD_LETTER_QUEUE_RECORDS = 1024
+
+export interface Flow {
+  /** Upstream first. */
+  readonly stages: readonly Stage[]
+  readonly calls: readonly CallStage[]
+  readonly sinks: readonly SinkStage[]
+  /** Where each source's records enter, by source index. */
+  readonly heads: readonly Inlet[]
+}
+
+export function layOut(core: Core, plan: Plan): Flow {
+  const stages: Stage[] = []
+  const calls: CallStage[] = []
+  const sinks: SinkStage[] = []
+  const deadLetterStages: SinkStage[] = []
+  const segmentRecords = Math.max(1024, plan.admission.records)
+
+  function deadLetterStage(policy: FailurePolicy): void {
+    if (policy.kind !== 'deadLetter' || core.deadLetters.has(policy.sink)) return
+    const stage = new SinkStage(core, deadLetterPlan(policy.sink), { unbatch: false, deadLettersOf: sourceNames })
+    core.deadLetters.set(policy.sink, stage)
+    sinks.push(stage)
+    deadLetterStages.push(stage)
+  }
+
+  function add<S extends Stage>(stage: S): S {
+    stages.unshift(stage)
+    return stage
+  }
+
+  function lineUp(flow: FlowPlan): Inlet {
+    let next = layEnd(flow)
+    for (let index = flow.stages.length - 1; index >= 0; index -= 1) {
+      const stage = flow.stages[index] as StagePlan
+      if (stage.kind === 'call') next = layCall(stage, next)
+      else if (stage.kind === 'batch') next = add(new BatchStage(core, stage, next))
+      else if (stage.kind === 'flatMap') {
+        deadLetterStage(stage.onFailure)
+        next = add(new FlatMapStage(core, stage, next, segmentRecords))
+      } else {
+        const run: SyncStagePlan[] = [stage]
+        for (
+          let before = flow.stages[index - 1];
+          before !== undefined && isSync(before);
+          before = flow.stages[index - 1]
+        ) {
+          run.unshift(before)
+          index -= 1
+        }
+        for (const { onFailure } of run) deadLetterStage(onFailure)
+        next = add(new Segment(core, run, next, segmentRecords))
+      }
+    }
+    return next
+  }
+
+  function layEnd({ end, stages: before }: FlowPlan): Inlet {
+    deadLetterStage(end.onFailure)
+    if (end.kind === 'route') {
+      const targets = new Map<string, Inlet>()
+      for (const [name, branch] of end.branches) targets.set(name, lineUp(branch))
+      return add(new RouteStage(core, end, targets))
+    }
+    const stage = add(new SinkStage(core, end, { unbatch: before.at(-1)?.kind === 'batch', deadLettersOf: null }))
+    sinks.push(stage)
+    return stage
+  }
+
+  function layCall(call: CallPlan, next: Inlet): Inlet {
+    deadLetterStage(call.onFailure)
+    const stage = add(new CallStage(core, call, next))
+    calls.push(stage)
+    return stage
+  }
+
+  const sourceNames = plan.sources.map(({ source }) => source.name)
+  const first = lineUp(plan.flow)
+  const heads = plan.sources.map(({ source, onFailure }, index) => {
+    deadLetterStage(onFailure)
+    const name = plan.sources.length === 1 ? 'decode' : `decode-${index + 1}`
+    const step = decodeStep(name, source, plan.admission.maxRecordBytes, onFailure)
+    return add(new Segment(core, [step], first, segmentRecords))
+  })
+  return { stages: [...stages, ...deadLetterStages], calls, sinks, heads }
+}
+
+function isSync(stage: StagePlan): stage is SyncStagePlan {
+  return stage.kind === 'map' || stage.kind === 'filter' || stage.kind === 'tap'
+}
+
+function deadLetterPlan(sink: Sink<DeadLetter>): SinkPlan {
+  return {
+    kind: 'sink',
+    name: `dead-letter:${sink.name}`,
+    sink,
+    order: 'none',
+    retry: { attempts: Number.POSITIVE_INFINITY, backoff: { baseMs: 100, maxMs: 10_000, factor: 2 }, budget: 1 },
+    onFailure: { kind: 'stop' },
+    queueRecords: DEAD_LETTER_QUEUE_RECORDS,
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * What the engine knows of one source: its partitions, the pull in progress, and what is to be committed. It decides
+ * when to pull and which partitions to leave out; each reason has a name.
+ * Invariants: one pull and one commit at a time; a commit covers only partitions that are still ours.
+ */
+import type { Assignment, Credit, Position, Pulled, Source } from '../model/connector.ts'
+import { HeadgateError } from '../model/errors.ts'
+import type { CommitPlan } from '../model/plan.ts'
+import type { SourceStatus } from '../model/status.ts'
+import type { Core } from './core.ts'
+import { Item } from './item.ts'
+import { Partition } from './partition.ts'
+import type { Inlet } from './stage.ts'
+
+const CHUNK_ITEMS = 256
+/** Of the commit's metadata space: beyond it a partition takes in no more until its done-ahead set has shrunk. */
+const METADATA_FULL_AT = 0.75
+const COMMIT_RETRY_MS = 100
+const MAX_COMMIT_RETRY_MS = 5000
+/** One partition may use this many times the free budget, so several stuck ones always leave room for another. */
+const PARTITION_SHARE = 2
+
+export class Intake {
+  readonly index: number
+  readonly source: Source
+  readonly partitions = new Map<string, Partition>()
+  readonly #core: Core
+  readonly #target: Inlet
+  readonly #plan: CommitPlan
+  ended = false
+  /** The runtime says when the source can be pulled. */
+  open = false
+  heldRecords = 0
+  heldBytes = 0
+  #granted: Credit | null = null
+  #reason = 'starting'
+  #committing: { partition: Partition; completed: number }[] | null = null
+  #committedAtMs: number
+  #commitNotBeforeMs = Number.NEGATIVE_INFINITY
+  #commits = 0
+  #commitFailures = 0
+  #failuresInRow = 0
+  #nextPartitionIndex: () => number
+
+  constructor(
+    core: Core,
+    source: Source,
+    index: number,
+    target: Inlet,
+    plan: CommitPlan,
+    nextPartitionIndex: () => number,
+  ) {
+    this.#core = core
+    this.source = source
+    this.index = index
+    this.#target = target
+    this.#plan = plan
+    this.#committedAtMs = core.nowMs
+    this.#nextPartitionIndex = nextPartitionIndex
+  }
+
+  get pulling(): boolean {
+    return this.#granted !== null
+  }
+
+  /** A partition that was ours already is fenced first: it starts clean. Returns those whose progress is foreign. */
+  assigned(assignments: readonly Assignment[]): string[] {
+    const foreign: string[] = []
+    for (const assignment of assignments) {
+      const before = this.partitions.get(assignment.partition)
+      if (before !== undefined) before.fenced = true
+      const partition = new Partition(assignment, this.index, this.#nextPartitionIndex())
+      this.partitions.set(assignment.partition, partition)
+      if (partition.foreignProgress) foreign.push(partition.name)
+    }
+    return foreign
+  }
+
+  // ── Pulling ──────────────────────────────────────────────────────────────
+
+  /** Emits a pull if there is credit and a partition to pull from. `sharers`: sources that want credit now. */
+  pull(sharers: number): void {
+    const core = this.#core
+    this.#reason = this.#guard()
+    if (this.#reason !== 'running') return
+    const credit = core.admission.credit()
+    if (credit === null) {
+      this.#reason = core.admission.reason()
+      return
+    }
+    const paused = new Set<string>()
+    let records = sharers > 1 ? Math.max(1, Math.floor(credit.records / sharers)) : credit.records
+    const free = records
+    let open = 0
+    for (const partition of this.partitions.values()) {
+      const reason = this.#whyPaused(partition, free)
+      if (reason !== null) {
+        paused.add(partition.name)
+        this.#reason = reason
+      } else {
+        open += 1
+        records = Math.min(records, this.#uncommittedRoom(partition))
+      }
+    }
+    if (open === 0) return
+    const worthwhile = Math.min(CHUNK_ITEMS, core.admission.limit().records / 8)
+    if (records < worthwhile && core.counts.inFlight > 0 && records === free) {
+      this.#reason = core.admission.reason()
+      return
+    }
+    this.#reason = 'pulling'
+    this.#granted = { records, bytes: sharers > 1 ? Math.max(1, Math.floor(credit.bytes / sharers)) : credit.bytes }
+    core.admission.reserve(this.#granted)
+    core.commands.push({ kind: 'pull', source: this.index, credit: this.#granted, paused })
+  }
+
+  #guard(): string {
+    if (!this.open) return 'starting'
+    if (this.ended) return 'ended'
+    if (this.#core.halted) return 'stopped'
+    if (this.#core.draining) return 'draining'
+    if (this.#core.paused) return 'paused'
+    if (this.pulling) return 'pulling'
+    if (this.partitions.size === 0) return 'no-partitions'
+    return this.#target.room() > 0 ? 'running' : 'blocked'
+  }
+
+  #whyPaused(partition: Partition, freeRecords: number): string | null {
+    if (partition.revokeByMs !== null) return 'revoking'
+    if (this.#uncommittedRoom(partition) <= 0) return 'uncommitted'
+    const { metadataBytes } = this.source.capabilities
+    if (partition.ledger.doneAheadBytesBound > metadataBytes * METADATA_FULL_AT && metadataBytes > 0) return 'metadata'
+    // Dynamic threshold (Choudhury and Hahne, 1998): no fixed share is wasted, and none can take everything.
+    if (this.partitions.size > 1 && partition.inFlight > freeRecords * PARTITION_SHARE) return 'partition-share'
+    return null
+  }
+
+  /** How many more records may be delivered before a commit must come first. */
+  #uncommittedRoom(partition: Partition): number {
+    return this.#core.admission.limits.uncommittedRecords - partition.uncommitted
+  }
+
+  /** Takes in what a pull returned. Records of partitions that are not ours (any more) are dropped: they return. */
+  pulled(pulled: Pulled, heldRecords: number, heldBytes: number): void {
+    const core = this.#core
+    if (this.#granted !== null) core.admission.unreserve(this.#granted)
+    this.#granted = null
+    this.heldRecords = heldRecords
+    this.heldBytes = heldBytes
+    if (pulled.ended) this.ended = true
+    // What a drain did not stop in time was never admitted: it is uncommitted and returns.
+    if (core.draining || core.halted) return
+    for (const { partition: name, epoch, records } of pulled.batches) {
+      const partition = this.partitions.get(name)
+      if (partition === undefined || partition.epoch !== epoch || partition.fenced) continue
+      let chunk: Item[] = []
+      let bytes = 0
+      let admitted = 0
+      const { ledger } = partition
+      for (const record of records) {
+        const done = ledger.wasDone(record.offset)
+        const sequence = ledger.deliver(record.offset, record.timestampMs)
+        if (done) {
+          ledger.complete(sequence)
+          continue
+        }
+        chunk.push(new Item(null, record, partition, sequence, record.value))
+        bytes += record.bytes
+        admitted += 1
+        if (chunk.length === CHUNK_ITEMS) {
+          this.#target.offer(chunk, core.nowMs)
+          chunk = []
+        }
+      }
+      core.counts.in += admitted
+      core.counts.inFlight += admitted
+      partition.inFlight += admitted
+      partition.inFlightBytes += bytes
+      core.admission.admit(admitted, bytes)
+      if (chunk.length > 0) this.#target.offer(chunk, core.nowMs)
+    }
+  }
+
+  /** A pull came to nothing: the credit is free again. */
+  pullFailed(): void {
+    if (this.#granted !== null) this.#core.admission.unreserve(this.#granted)
+    this.#granted = null
+  }
+
+  // ── Committing ───────────────────────────────────────────────────────────
+
+  /** Emits a commit if one is due. `final`: nothing more will complete, so whatever is dirty is due. */
+  commit(final: boolean): void {
+    const { nowMs } = this.#core
+    if (this.#committing !== null || nowMs < this.#commitNotBeforeMs) return
+    const dirty: Partition[] = []
+    let completions = 0
+    let urgent = final
+    for (const partition of this.partitions.values()) {
+      if (partition.fenced || !partition.dirty) continue
+      dirty.push(partition)
+      completions += partition.ledger.completed - partition.committedCompleted
+      if (partition.revokeByMs !== null && partition.inFlight === 0) urgent = true
+      if (partition.uncommitted > this.#core.admission.limits.uncommittedRecords / 2) urgent = true
+    }
+    if (dirty.length === 0) return
+    if (!urgent && completions < this.#plan.records && nowMs < this.#committedAtMs + this.#plan.intervalMs) return
+    const positions: Position[] = dirty.map(({ name, epoch, ledger }) => ({
+      partition: name,
+      epoch,
+      nextOffset: ledger.nextOffset,
+      doneAhead: ledger.doneAhead(this.source.capabilities.metadataBytes),
+    }))
+    this.#committing = dirty.map((partition) => ({ partition, completed: partition.ledger.completed }))
+    this.#committedAtMs = nowMs
+    this.#core.commands.push({ kind: 'commit', source: this.index, positions })
+  }
+
+  committed(error: HeadgateError | null): void {
+    const { nowMs } = this.#core
+    const committing = this.#committing ?? []
+    this.#committing = null
+    if (error === null) {
+      this.#commits += 1
+      this.#failuresInRow = 0
+      for (const { partition, completed } of committing) partition.committedCompleted = completed
+      return
+    }
+    this.#commitFailures += 1
+    if (error.code === 'HG_FENCED') {
+      // Someone else owns them now: whatever we still do for them must not be committed.
+      for (const { partition } of committing) partition.fenced = true
+      return
+    }
+    if (error.code === 'HG_INVARIANT' || error.code === 'HG_STORAGE') {
+      this.#core.halt(
+        new HeadgateError(error.code, `source '${this.source.name}' cannot commit: ${error.message}`, { cause: error }),
+      )
+    }
+    this.#commitNotBeforeMs =
+      nowMs + Math.min(MAX_COMMIT_RETRY_MS, COMMIT_RETRY_MS * 2 ** Math.min(this.#failuresInRow, 10))
+    this.#failuresInRow += 1
+  }
+
+  get committing(): boolean {
+    return this.#committing !== null
+  }
+
+  get commitFailing(): boolean {
+    return this.#failuresInRow > 0
+  }
+
+  get dirty(): boolean {
+    for (const partition of this.partitions.values()) if (partition.dirty && !partition.fenced) return true
+    return false
+  }
+
+  wakeMs(): number {
+    if (this.#committing !== null || !this.dirty) return this.#revokeWakeMs()
+    return Math.min(
+      this.#revokeWakeMs(),
+      Math.max(this.#commitNotBeforeMs, this.#committedAtMs + this.#plan.intervalMs),
+    )
+  }
+
+  #revokeWakeMs(): number {
+    let wake = Number.POSITIVE_INFINITY
+    for (const { revokeByMs } of this.partitions.values()) if (revokeByMs !== null) wake = Math.min(wake, revokeByMs)
+    return wake
+  }
+
+  /** Epoch ms of the oldest record in flight; null when none is. */
+  oldestOpenMs(): number | null {
+    let oldest: number | null = null
+    for (const { ledger } of this.partitions.values()) {
+      const open = ledger.oldestOpenMs
+      if (open !== null && (oldest === null || open < oldest)) oldest = open
+    }
+    return oldest
+  }
+
+  status(): Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs'> {
+    let uncommittedRecords = 0
+    for (const { ledger, committedCompleted } of this.partitions.values())
+      uncommittedRecords += ledger.completed - committedCompleted
+    return {
+      name: this.source.name,
+      partitions: this.partitions.size,
+      heldRecords: this.heldRecords,
+      heldBytes: this.heldBytes,
+      commits: this.#commits,
+      commitFailures: this.#commitFailures,
+      uncommittedRecords,
+      reason: this.#reason,
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * An item is what moves through the stages: a source record with its present value, one of the outputs that a
+ * `flatMap` made of it, or a batch of items. The root is the item of the source record; it is settled when every item
+ * that came from it has ended, and only then does the ledger hear of it.
+ */
+import type { HeadgateError } from '../model/errors.ts'
+import type { SourceRecord } from '../model/record.ts'
+import type { Lanes } from './lanes.ts'
+import type { Partition } from './partition.ts'
+
+/** How an item ended; a root collects the bits of all that came from it. */
+export const FILTERED = 1
+export const WRITTEN = 2
+export const SKIPPED = 4
+export const DEAD_LETTERED = 8
+export const RETURNED = 16
+
+/** Why an item is on its way to the dead-letter sink. */
+export interface Failure {
+  readonly error: HeadgateError
+  readonly stage: string
+  readonly attempts: number
+}
+
+export class Item {
+  readonly root: Item
+  readonly record: SourceRecord
+  readonly partition: Partition
+  readonly sequence: number
+  value: unknown
+  /** Of a root: items that came from it and have not ended, itself included. */
+  pending = 1
+  /** Of a root: the bits of those that ended. */
+  fate = 0
+  /** Of a root: a call was made for it, so draining finishes it rather than giving it back. */
+  started = false
+  /** Attempts at the present stage; `charged` are those that count against `retry.attempts`. */
+  attempt = 0
+  charged = 0
+  /** When it came to the present stage, engine ms. */
+  arrivedMs = 0
+  failure: Failure | null = null
+  /** The lanes that hold its key for it, until it leaves the stage or ends. */
+  lanes: Lanes | null = null
+  laneNext: Item | null = null
+  laneTail: Item | null = null
+  /** Of a batch: the items in it. */
+  members: Item[] | null = null
+
+  constructor(root: Item | null, record: SourceRecord, partition: Partition, sequence: number, value: unknown) {
+    this.root = root ?? this
+    this.record = record
+    this.partition = partition
+    this.sequence = sequence
+    this.value = value
+  }
+}
+
+/** One of several outputs of `parent`; the root stays open until it has ended too. */
+export function childOf(parent: Item, value: unknown): Item {
+  parent.root.pending += 1
+  return new Item(parent.root, parent.record, parent.partition, parent.sequence, value)
+}
+
+/** A batch as one item. It has no root of its own: what becomes of it becomes of its members. */
+export function batchOf(members: Item[]): Item {
+  const first = members[0] as Item
+  const batch = new Item(
+    null,
+    first.record,
+    first.partition,
+    first.sequence,
+    members.map((member) => member.value),
+  )
+  batch.members = members
+  return batch
+}
+
+/** Whether nothing that came from this item's records is wanted any more. A batch is, while one of its records is. */
+export function isFenced(item: Item): boolean {
+  const { members } = item.root
+  return members === null ? item.partition.fenced : members.every(isFenced)
+}
+
+export function isStarted(item: Item): boolean {
+  const { members } = item.root
+  return members === null ? item.root.started : members.some(isStarted)
+}
+
+export function markStarted(item: Item): void {
+  const { members } = item.root
+  if (members === null) item.root.started = true
+  else for (const member of members) markStarted(member)
+}
+
+export function itemBytes(item: Item): number {
+  if (item.members === null) return item.record.bytes
+  let bytes = 0
+  for (const member of item.members) bytes += itemBytes(member)
+  return bytes
+}
+
+/** The source records that an item stands for: one, or those of a batch. */
+export function recordsOf(item: Item): SourceRecord[] {
+  const { members } = item.root
+  return members === null ? [item.record] : members.flatMap(recordsOf)
+}

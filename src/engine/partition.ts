@@ -1,0 +1,47 @@
+/**
+ * One assignment of one partition: its ledger, what of it is in flight, and whether it is being given up. A partition
+ * that comes back is a new object with a new epoch; whatever still refers to the old one finds it fenced.
+ */
+import type { Assignment } from '../model/connector.ts'
+import { decodeDoneSet } from './done-set.ts'
+import { Ledger } from './ledger.ts'
+
+export class Partition {
+  readonly name: string
+  readonly epoch: number
+  /** Which source it belongs to, and its number among all partitions ever assigned: queues use it as an index. */
+  readonly sourceIndex: number
+  readonly index: number
+  readonly ledger: Ledger
+  inFlight = 0
+  inFlightBytes = 0
+  /** No longer ours: results are discarded and nothing of it is committed. */
+  fenced = false
+  /** While it is being given up: when it is fenced at the latest. */
+  revokeByMs: number | null = null
+  /** Completions that the last successful commit covered. */
+  committedCompleted = 0
+  /** True when the assignment's `doneAhead` was not ours to read. */
+  readonly foreignProgress: boolean
+
+  constructor(assignment: Assignment, sourceIndex: number, index: number) {
+    this.name = assignment.partition
+    this.epoch = assignment.epoch
+    this.sourceIndex = sourceIndex
+    this.index = index
+    const { doneAhead, nextOffset } = assignment
+    const prior = doneAhead === null ? [] : decodeDoneSet(nextOffset, doneAhead)
+    this.foreignProgress = prior === null
+    this.ledger = new Ledger(nextOffset, prior ?? [])
+  }
+
+  /** Delivered and not covered by a commit: what a crash would repeat. */
+  get uncommitted(): number {
+    return this.ledger.delivered - this.committedCompleted
+  }
+
+  /** Something completed that no commit has stored. */
+  get dirty(): boolean {
+    return this.ledger.completed !== this.committedCompleted
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * A run of synchronous stages (map, filter, tap) between two queues. Each stage is applied to a whole chunk in one
+ * loop, with one reading of the clock a stage a chunk, and a chunk is started only when the next queue has room for it.
+ */
+import { classify, HeadgateError } from '../model/errors.ts'
+import type { SyncStagePlan } from '../model/plan.ts'
+import type { StageStatus } from '../model/status.ts'
+import { ChunkQueue } from './chunk-queue.ts'
+import type { Core } from './core.ts'
+import { Histogram } from './histogram.ts'
+import { FILTERED, type Item, isFenced, RETURNED } from './item.ts'
+import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
+import type { Inlet, Place, Stage } from './stage.ts'
+
+const CHUNK_ITEMS = 256
+
+export class Segment implements Stage {
+  readonly name: string
+  readonly steps: readonly SyncStep[]
+  readonly #core: Core
+  readonly #target: Inlet
+  readonly #capacity: number
+  readonly #queue = new ChunkQueue()
+  #reason = 'idle'
+
+  constructor(core: Core, plans: readonly SyncStagePlan[], target: Inlet, capacity: number) {
+    this.#core = core
+    this.steps = plans.map((plan) => new SyncStep(plan, core.nowMs))
+    this.name = plans.map((plan) => plan.name).join('+')
+    this.#target = target
+    this.#capacity = capacity
+  }
+
+  room(): number {
+    return this.#capacity - this.#queue.size
+  }
+
+  offer(items: Item[]): void {
+    this.#queue.push(items)
+  }
+
+  advance(nowMs: number): void {
+    for (const step of this.steps) step.clock.advance(nowMs)
+  }
+
+  step(_nowMs: number): boolean {
+    const core = this.#core
+    let moved = false
+    while (this.#queue.size > 0) {
+      this.#reason = this.#guard()
+      if (this.#reason !== 'running') return moved
+      const chunk = this.#queue.shift(Math.min(CHUNK_ITEMS, this.#target.room()))
+      moved = true
+      if (this.#anyFenced(chunk)) this.#dropFenced(chunk)
+      for (const step of this.steps) {
+        if (chunk.length === 0) break
+        this.#run(step, chunk)
+      }
+      if (chunk.length > 0) this.#target.offer(chunk, core.nowMs)
+    }
+    this.#reason = 'idle'
+    return moved
+  }
+
+  #guard(): string {
+    if (this.#core.failedNow) return 'stopped'
+    if (this.#target.room() <= 0) return 'blocked'
+    for (const step of this.steps) if (!this.#core.canFail(step.plan.onFailure)) return 'dead-letter-full'
+    return 'running'
+  }
+
+  #run(step: SyncStep, chunk: Item[]): void {
+    const core = this.#core
+    const before = core.nowMs
+    const after = core.ports.run(() => step.apply(chunk))
+    core.nowMs = Math.max(before, after)
+    step.clock.run(CPU, core.nowMs - before)
+    const { dropped, failed } = step
+    if (dropped.length > 0) {
+      for (const item of dropped) core.finish(item, FILTERED)
+      dropped.length = 0
+    }
+    if (failed.length > 0) {
+      for (const { item, error } of failed) core.fail(item, error, step.plan.name, step.plan.onFailure)
+      failed.length = 0
+    }
+  }
+
+  #anyFenced(chunk: Item[]): boolean {
+    for (const item of chunk) if (item.partition.fenced) return true
+    return false
+  }
+
+  #dropFenced(chunk: Item[]): void {
+    let kept = 0
+    for (const item of chunk) {
+      if (isFenced(item)) this.#core.finish(item, RETURNED)
+      else chunk[kept++] = item
+    }
+    chunk.length = kept
+  }
+
+  account(): void {
+    for (const { clock } of this.steps) {
+      clock.counts[IDLE] = this.#queue.size === 0 ? 1 : 0
+      clock.counts[BLOCKED] = this.#queue.size === 0 ? 0 : 1
+    }
+  }
+
+  wakeMs(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
+  purge(drop: (item: Item) => boolean): void {
+    for (const item of this.#queue.purge(drop)) this.#core.finish(item, RETURNED)
+  }
+
+  places(): Place[] {
+    const { size, bytes } = this.#queue
+    return [{ name: `${this.name} queue`, records: size, bytes, limitRecords: this.#capacity }]
+  }
+
+  statuses(): StageStatus[] {
+    return this.steps.map((step) => step.status(this.#reason))
+  }
+
+  statesError(): number {
+    return Math.max(...this.steps.map((step) => step.clock.error()))
+  }
+}
+
+/** One synchronous stage: its function, its counters and its clock. */
+class SyncStep {
+  readonly plan: SyncStagePlan
+  readonly clock: SlotClock
+  readonly dropped: Item[] = []
+  readonly failed: { item: Item; error: HeadgateError }[] = []
+  readonly #fn: (value: unknown, record: unknown) => unknown
+  #in = 0
+  #out = 0
+  #failures = 0
+
+  constructor(plan: SyncStagePlan, nowMs: number) {
+    this.plan = plan
+    this.#fn = plan.fn as (value: unknown, record: unknown) => unknown
+    this.clock = new SlotClock(1, nowMs)
+  }
+
+  /** Leaves in `chunk` what passed; what did not is in `dropped` and `failed`. */
+  apply(chunk: Item[]): void {
+    const entered = chunk.length
+    let at = 0
+    let kept = 0
+    // One try for the run between two failures, not one for each record.
+    while (at < entered) {
+      try {
+        if (this.plan.kind === 'map') {
+          for (; at < entered; at += 1) {
+            const item = chunk[at] as Item
+            const value = this.#fn(item.value, item.record)
+            if (value === undefined || isPromise(value)) throw this.#unusable(value)
+            item.value = value
+            chunk[kept++] = item
+          }
+        } else if (this.plan.kind === 'filter') {
+          for (; at < entered; at += 1) {
+            const item = chunk[at] as Item
+            const passes = this.#fn(item.value, item.record)
+            if (isPromise(passes)) throw this.#unusable(passes)
+            if (passes) chunk[kept++] = item
+            else this.dropped.push(item)
+          }
+        } else {
+          for (; at < entered; at += 1) {
+            const item = chunk[at] as Item
+            const result = this.#fn(item.value, item.record)
+            if (isPromise(result)) throw this.#unusable(result)
+            chunk[kept++] = item
+          }
+        }
+      } catch (thrown) {
+        this.failed.push({ item: chunk[at] as Item, error: classify(thrown) })
+        this.#failures += 1
+        at += 1
+      }
+    }
+    chunk.length = kept
+    this.#in += entered
+    this.#out += kept
+  }
+
+  #unusable(value: unknown): HeadgateError {
+    const { kind, name } = this.plan
+    if (value === undefined) {
+      return new HeadgateError(
+        'HG_RECORD_REJECTED',
+        `${kind} '${name}' returned undefined. Return a value (null is one); to drop a record use filter, for a side effect use tap`,
+      )
+    }
+    ;(value as Promise<unknown>).then(undefined, () => {})
+    return new HeadgateError(
+      'HG_OPTION_INVALID',
+      `${kind} '${name}' returned a promise. It runs synchronously: use call for asynchronous work`,
+    )
+  }
+
+  status(reason: string): StageStatus {
+    return {
+      name: this.plan.name,
+      kind: this.plan.kind,
+      in: this.#in,
+      out: this.#out,
+      first: this.#in,
+      attempts: this.#in,
+      ok: this.#in - this.#failures,
+      rejected429: 0,
+      failed: this.#failures,
+      timeouts: 0,
+      inFlight: 0,
+      limit: null,
+      reason,
+      states: this.clock.seconds(),
+      latencyMs: NO_LATENCY,
+    }
+  }
+}
+
+const NO_LATENCY = new Histogram().status()
+
+function isPromise(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

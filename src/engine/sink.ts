@@ -1,0 +1,335 @@
+/**
+ * A sink stage: records are gathered into writes, and each record of a write gets its own outcome. What failed is
+ * written again, ahead of what came later; a sink that is down stalls its stage and drops nothing. A dead-letter sink
+ * is the same stage, except that it never gives up.
+ * Order: an ordered sink that stores all or none has one write in flight; any other ordered sink has at most one
+ * record of a key (or partition) in flight, so that a failure in the middle of a batch cannot reorder a key.
+ */
+import { backoffMs } from '../control/backoff.ts'
+import type { WriteOutcome, WriteResult } from '../model/connector.ts'
+import { classify, HeadgateError } from '../model/errors.ts'
+import type { SinkPlan } from '../model/plan.ts'
+import type { RecordInfo } from '../model/record.ts'
+import type { StageStatus } from '../model/status.ts'
+import { ChunkQueue } from './chunk-queue.ts'
+import type { Core } from './core.ts'
+import { deadLetterOf } from './dead-letter.ts'
+import { DEAD_LETTERED, type Item, isFenced, itemBytes, RETURNED, WRITTEN } from './item.ts'
+import { Lanes } from './lanes.ts'
+import type { Place, Stage } from './stage.ts'
+import { StageMeter } from './stage-meter.ts'
+import { TimerHeap } from './timer-heap.ts'
+
+/** One write in progress. */
+export interface Write {
+  readonly items: readonly Item[]
+  readonly values: readonly unknown[]
+  readonly origins: readonly RecordInfo[]
+  readonly startedMs: number
+}
+
+/** Items to be written again once they are due. */
+interface Again {
+  readonly items: Item[]
+  readonly dueMs: number
+}
+
+export interface SinkRole {
+  /** The stage before is a batch: what it closed is one write, and its members are the records. */
+  readonly unbatch: boolean
+  /** For a dead-letter sink: the names of the pipeline's sources, by index. */
+  readonly deadLettersOf: readonly string[] | null
+}
+
+export class SinkStage implements Stage {
+  readonly name: string
+  readonly plan: SinkPlan
+  readonly #core: Core
+  readonly #role: SinkRole
+  readonly #queue = new ChunkQueue()
+  readonly #lanes: Lanes | null
+  readonly #again = new TimerHeap<Again>()
+  readonly #writes = new Set<Write>()
+  readonly #meter: StageMeter
+  readonly #limit: number
+  /** Nothing else is written while something is to be written again. */
+  readonly #strict: boolean
+  #againRecords = 0
+  #againBytes = 0
+  #inFlightRecords = 0
+  #inFlightBytes = 0
+  #failuresInRow = 0
+  #pausedUntilMs = Number.NEGATIVE_INFINITY
+  #reason = 'idle'
+
+  constructor(core: Core, plan: SinkPlan, role: SinkRole) {
+    this.#core = core
+    this.plan = plan
+    this.name = plan.name
+    this.#role = role
+    const { atomic, maxInFlightWrites } = plan.sink.capabilities
+    this.#strict = plan.order !== 'none' && atomic
+    this.#limit = this.#strict ? 1 : maxInFlightWrites
+    this.#lanes = plan.order === 'none' || atomic ? null : new Lanes(plan.order, (item) => this.#queue.push([item]))
+    this.#meter = new StageMeter(this.#limit, core.nowMs)
+  }
+
+  room(): number {
+    return this.plan.queueRecords - this.#queue.size - this.#againRecords - (this.#lanes?.waiting ?? 0)
+  }
+
+  offer(items: Item[]): void {
+    if (this.#role.unbatch) for (const batch of items) this.#accept(batch.members as Item[])
+    else this.#accept(items)
+  }
+
+  #accept(items: Item[]): void {
+    this.#meter.entered += items.length
+    const lanes = this.#lanes
+    for (const item of items) {
+      item.attempt = 0
+      item.charged = 0
+    }
+    this.#queue.push(lanes === null ? items : items.filter((item) => lanes.enter(item)))
+  }
+
+  advance(nowMs: number): void {
+    this.#meter.clock.advance(nowMs)
+  }
+
+  step(nowMs: number): boolean {
+    let moved = false
+    for (;;) {
+      this.#reason = this.#guard(nowMs)
+      if (this.#reason !== 'running') return moved
+      moved = true
+      const items = this.#next(nowMs)
+      if (items.length > 0) this.#start(items, nowMs)
+    }
+  }
+
+  /** The one reason for which nothing more is written now, or `running`. */
+  #guard(nowMs: number): string {
+    const again = this.#again.peek()
+    if (again === undefined && this.#queue.size === 0)
+      return this.#lanes !== null && this.#lanes.waiting > 0 ? 'key' : 'idle'
+    if (this.#writes.size >= this.#limit) return 'concurrency'
+    if (this.#pausedUntilMs > nowMs) return 'backoff'
+    if (again !== undefined && again.dueMs > nowMs && (this.#strict || this.#queue.size === 0)) return 'backoff'
+    if (!this.#core.canFail(this.plan.onFailure)) return 'dead-letter-full'
+    return 'running'
+  }
+
+  /** What the next write carries; empty when all of it turned out to be fenced. */
+  #next(nowMs: number): Item[] {
+    const again = this.#again.peek()
+    let items: Item[]
+    if (again !== undefined && again.dueMs <= nowMs) {
+      items = (this.#again.pop() as Again).items
+      this.#againRecords -= items.length
+      for (const item of items) this.#againBytes -= itemBytes(item)
+    } else {
+      items = this.#gather()
+    }
+    if (!items.some(isFenced)) return items
+    for (const item of items) if (isFenced(item)) this.#core.finish(item, RETURNED)
+    return items.filter((item) => !isFenced(item))
+  }
+
+  #gather(): Item[] {
+    const most = this.plan.sink.capabilities.maxBatchRecords
+    const items = this.#queue.shift(most)
+    if (this.#role.unbatch && this.#lanes === null) return items
+    while (items.length < most && this.#queue.size > 0)
+      for (const item of this.#queue.shift(most - items.length)) items.push(item)
+    return items
+  }
+
+  #start(items: Item[], nowMs: number): void {
+    const { deadLettersOf } = this.#role
+    const { length } = items
+    const values: unknown[] = new Array(length)
+    const origins: RecordInfo[] = new Array(length)
+    let first = 0
+    for (let index = 0; index < length; index += 1) {
+      const item = items[index] as Item
+      if (item.attempt === 0) first += 1
+      values[index] =
+        deadLettersOf === null ? item.value : deadLetterOf(item, deadLettersOf, nowMs + this.#core.wallOffsetMs)
+      origins[index] = item.record
+      this.#inFlightBytes += item.record.bytes
+    }
+    const write: Write = { items, values, origins, startedMs: nowMs }
+    this.#writes.add(write)
+    this.#inFlightRecords += length
+    this.#meter.started(first, length)
+    this.#core.commands.push({ kind: 'write', stage: this, write })
+  }
+
+  /** A write ended: with its result, or with what it threw. */
+  wrote(write: Write, nowMs: number, result: WriteResult | { readonly threw: unknown }): void {
+    this.#writes.delete(write)
+    this.#inFlightRecords -= write.items.length
+    for (const item of write.items) this.#inFlightBytes -= item.record.bytes
+    this.#meter.ended(nowMs - write.startedMs)
+    if (result === 'written') {
+      this.#succeeded(write.items)
+    } else if ('threw' in result) {
+      this.#threw(write.items as Item[], classify(result.threw), nowMs)
+    } else if (result.length !== write.items.length) {
+      const message = `sink '${this.name}' gave ${result.length} outcomes for ${write.items.length} records; it must give one for each`
+      this.#core.halt(new HeadgateError('HG_INVARIANT', message))
+      for (const item of write.items) this.#core.finish(item, RETURNED)
+    } else {
+      this.#settleEach(write.items, result, nowMs)
+    }
+  }
+
+  #succeeded(items: readonly Item[]): void {
+    const fate = this.#role.deadLettersOf === null ? WRITTEN : DEAD_LETTERED
+    this.#failuresInRow = 0
+    this.#meter.succeeded(items.length)
+    this.#meter.left += items.length
+    for (const item of items) this.#core.finish(item, fate)
+  }
+
+  /** The whole write failed, so the sink is in trouble: everything waits, then it is tried again. */
+  #threw(items: Item[], error: HeadgateError, nowMs: number): void {
+    this.#meter.failed(error.code, items.length)
+    this.#failuresInRow += 1
+    const delayMs = backoffMs(this.plan.retry.backoff, this.#failuresInRow, this.#core.random.next())
+    this.#pausedUntilMs = nowMs + Math.max(delayMs, Math.min(error.retryAfterMs ?? 0, 60_000))
+    this.#retryOrFail(items, error, this.#pausedUntilMs)
+  }
+
+  #settleEach(items: readonly Item[], outcomes: readonly WriteOutcome[], nowMs: number): void {
+    const written: Item[] = []
+    const again: Item[] = []
+    let lastError: HeadgateError | null = null
+    for (let index = 0; index < items.length; index += 1) {
+      const item = items[index] as Item
+      const outcome = outcomes[index] as WriteOutcome
+      if (outcome.kind === 'written') {
+        written.push(item)
+        continue
+      }
+      const error = classify(outcome.error)
+      this.#meter.failed(error.code, 1)
+      if (outcome.kind === 'rejected' && this.#role.deadLettersOf === null) {
+        this.#core.fail(item, rejected(error), this.name, this.plan.onFailure)
+      } else {
+        again.push(item)
+        lastError = error
+      }
+    }
+    if (written.length > 0) this.#succeeded(written)
+    if (lastError !== null) {
+      const retry = Math.max(1, ...again.map((item) => item.attempt + 1))
+      this.#retryOrFail(again, lastError, nowMs + backoffMs(this.plan.retry.backoff, retry, this.#core.random.next()))
+    }
+  }
+
+  /** Puts items in line to be written again; those whose attempts are used up fail. A dead letter never does. */
+  #retryOrFail(items: Item[], error: HeadgateError, dueMs: number): void {
+    const again: Item[] = []
+    const givesUp = this.#role.deadLettersOf === null
+    for (const item of items) {
+      item.attempt += 1
+      if (error.scope !== 'downstream') item.charged += 1
+      const spent = !error.retryable || item.charged >= this.plan.retry.attempts
+      if (this.#core.givesUp) this.#core.finish(item, RETURNED)
+      else if (spent && givesUp) this.#core.fail(item, error, this.name, this.plan.onFailure)
+      else again.push(item)
+    }
+    if (again.length === 0) return
+    this.#again.push({ items: again, dueMs })
+    this.#againRecords += again.length
+    for (const item of again) this.#againBytes += itemBytes(item)
+  }
+
+  account(): void {
+    this.#meter.account(this.#limit, this.#writes.size, 0, {
+      blocked: 0,
+      ready: this.#queue.size + this.#againRecords,
+      key: this.#lanes?.waiting ?? 0,
+      backoff: 0,
+      gate: this.#reason,
+    })
+  }
+
+  wakeMs(): number {
+    if (this.#reason !== 'backoff') return Number.POSITIVE_INFINITY
+    const again = this.#again.peek()
+    const waitsForAgain = again !== undefined && (this.#strict || this.#queue.size === 0)
+    return waitsForAgain ? Math.max(this.#pausedUntilMs, again.dueMs) : this.#pausedUntilMs
+  }
+
+  purge(drop: (item: Item) => boolean): void {
+    const dropped = [...(this.#lanes?.purge(drop) ?? []), ...this.#queue.purge(drop)]
+    const again: Again[] = []
+    this.#again.retain((entry) => {
+      again.push(entry)
+      return false
+    })
+    for (const { items, dueMs } of again) {
+      const kept = items.filter((item) => !drop(item))
+      for (const item of items) {
+        if (!drop(item)) continue
+        dropped.push(item)
+        this.#againRecords -= 1
+        this.#againBytes -= itemBytes(item)
+      }
+      if (kept.length > 0) this.#again.push({ items: kept, dueMs })
+    }
+    for (const item of dropped) this.#core.finish(item, RETURNED)
+  }
+
+  /** What a drain waits for here, in words; null when nothing. */
+  waitingFor(): string | null {
+    const waiting = this.#queue.size + this.#againRecords + this.#inFlightRecords
+    return waiting === 0 ? null : `${waiting} records for sink '${this.name}' (${this.#reason})`
+  }
+
+  places(): Place[] {
+    const { name } = this
+    const queued = this.#queue.size + (this.#lanes?.waiting ?? 0)
+    const queuedBytes = this.#queue.bytes + (this.#lanes?.waitingBytes ?? 0)
+    const inWriteLimit = this.#limit * this.plan.sink.capabilities.maxBatchRecords
+    return [
+      { name: `${name} queue`, records: queued, bytes: queuedBytes, limitRecords: this.plan.queueRecords },
+      {
+        name: `${name} in write`,
+        records: this.#inFlightRecords,
+        bytes: this.#inFlightBytes,
+        limitRecords: inWriteLimit,
+      },
+      {
+        name: `${name} backoff`,
+        records: this.#againRecords,
+        bytes: this.#againBytes,
+        limitRecords: this.plan.queueRecords,
+      },
+    ]
+  }
+
+  statuses(): StageStatus[] {
+    const kind = this.#role.deadLettersOf === null ? 'sink' : 'dead-letter'
+    return [this.#meter.status(this.name, kind, this.#reason, this.#writes.size, this.#limit)]
+  }
+
+  littleError(nowMs: number): number {
+    let openMs = 0
+    for (const write of this.#writes) openMs += nowMs - write.startedMs
+    return this.#meter.littleError(openMs)
+  }
+
+  statesError(): number {
+    return this.#meter.clock.error()
+  }
+}
+
+function rejected(error: HeadgateError): HeadgateError {
+  return error.code === 'HG_RECORD_REJECTED'
+    ? error
+    : new HeadgateError('HG_RECORD_REJECTED', error.message, { cause: error })
+}

@@ -1,0 +1,82 @@
+/**
+ * Slot-state accounting: for each concurrency slot of a stage, how long it was in which state. The stage says how
+ * many slots are in each state whenever that changes, at most once a loop; the clock adds counts × elapsed. The
+ * integrals must sum to slots × time, which is kept apart and compared (`error`).
+ */
+import { SLOT_STATES, type SlotState } from '../model/status.ts'
+
+export const IDLE = 0
+export const CPU = 1
+export const AWAIT = 2
+export const POOL = 3
+export const RATE = 4
+export const KEY = 5
+export const LINGER = 6
+export const BACKOFF = 7
+export const BLOCKED = 8
+
+export class SlotClock {
+  /** Slots in each state now; the stage writes it after `advance`. */
+  readonly counts = new Float64Array(SLOT_STATES.length)
+  readonly #slotMs = new Float64Array(SLOT_STATES.length)
+  #expectedSlotMs = 0
+  #slots: number
+  #atMs: number
+
+  constructor(slots: number, nowMs: number) {
+    this.#slots = slots
+    this.#atMs = nowMs
+    this.counts[IDLE] = slots
+  }
+
+  /** Charges the time since the last call to the states as they were. */
+  advance(nowMs: number): void {
+    const elapsed = nowMs - this.#atMs
+    if (elapsed <= 0) return
+    this.#atMs = nowMs
+    this.#expectedSlotMs += elapsed * this.#slots
+    for (let state = 0; state < this.counts.length; state += 1) {
+      this.#slotMs[state] = (this.#slotMs[state] as number) + (this.counts[state] as number) * elapsed
+    }
+  }
+
+  /** How many slots the stage has from now on. */
+  resize(slots: number): void {
+    this.#slots = slots
+  }
+
+  /** One slot ran user code for `ms` of the time that was charged as `from`. */
+  charge(from: number, to: number, ms: number): void {
+    this.#slotMs[from] = (this.#slotMs[from] as number) - ms
+    this.#slotMs[to] = (this.#slotMs[to] as number) + ms
+  }
+
+  /** One slot ran user code for `ms` since the last `advance`; moves the clock on. */
+  run(state: number, ms: number): void {
+    if (ms <= 0) return
+    this.#atMs += ms
+    this.#expectedSlotMs += ms * this.#slots
+    this.#slotMs[state] = (this.#slotMs[state] as number) + ms
+  }
+
+  slotMs(state: number): number {
+    return this.#slotMs[state] as number
+  }
+
+  /** |Σ states − slots × time| / (slots × time). */
+  error(): number {
+    if (this.#expectedSlotMs === 0) return 0
+    let sum = 0
+    for (const ms of this.#slotMs) sum += ms
+    return Math.abs(sum - this.#expectedSlotMs) / this.#expectedSlotMs
+  }
+
+  /** Slot-seconds by state since the start. */
+  seconds(): Record<SlotState, number> {
+    const seconds = {} as Record<SlotState, number>
+    for (let state = 0; state < SLOT_STATES.length; state += 1) {
+      seconds[SLOT_STATES[state] as SlotState] = (this.#slotMs[state] as number) / 1000
+    }
+    return seconds
+  }
+}

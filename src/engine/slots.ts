@@ -1,0 +1,73 @@
+/**
+ * The slots of a call stage: one for each attempt in progress. They are linked in the order they started, which is
+ * also the order in which they time out, so the next deadline is always the first in the list. A slot is reused, and
+ * with it whatever the runtime hung on it; one whose handler never settles is retired and forgotten.
+ */
+import type { Permit } from '../control/limiter.ts'
+import type { Item } from './item.ts'
+
+export class Slot {
+  item: Item | null = null
+  permit: Permit = null
+  startedMs = 0
+  retry = false
+  /** Its signal was aborted; it has until the grace is over to settle. */
+  abortedMs: number | null = null
+  abortReason: 'timeout' | 'fenced' | 'stopped' = 'timeout'
+  /** Its handler did not settle in time: whatever it says later is ignored. */
+  retired = false
+  /** Waiting for a connection or worker. */
+  pooling = false
+  /** How the handler settled, written by the runtime just before `settled`. */
+  threw = false
+  result: unknown = undefined
+  /** The runtime's own, made once a slot. */
+  attachment: unknown = null
+  previous: Slot | null = null
+  next: Slot | null = null
+}
+
+export class SlotList {
+  readonly #free: Slot[] = []
+  #first: Slot | null = null
+  #last: Slot | null = null
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** The one that started first. */
+  get first(): Slot | null {
+    return this.#first
+  }
+
+  take(item: Item, nowMs: number): Slot {
+    const slot = this.#free.pop() ?? new Slot()
+    slot.item = item
+    slot.startedMs = nowMs
+    slot.previous = this.#last
+    if (this.#last === null) this.#first = slot
+    else this.#last.next = slot
+    this.#last = slot
+    this.#size += 1
+    return slot
+  }
+
+  /** Unlinks the slot; a retired one is not used again. */
+  release(slot: Slot): void {
+    if (slot.previous === null) this.#first = slot.next
+    else slot.previous.next = slot.next
+    if (slot.next === null) this.#last = slot.previous
+    else slot.next.previous = slot.previous
+    this.#size -= 1
+    slot.previous = null
+    slot.next = null
+    slot.item = null
+    slot.permit = null
+    slot.result = undefined
+    slot.abortedMs = null
+    slot.pooling = false
+    if (!slot.retired) this.#free.push(slot)
+  }
+}

@@ -1,0 +1,65 @@
+/** A snapshot of the engine: everything that a status shows and that the engine itself can know. Reads, never steers. */
+import type {
+  LatencyStatus,
+  PlaceStatus,
+  RecordCounts,
+  SelfChecks,
+  SourceStatus,
+  StageStatus,
+} from '../model/status.ts'
+import type { Core } from './core.ts'
+import type { Flow } from './flow.ts'
+import type { Intake } from './intake.ts'
+
+export interface EngineSnapshot {
+  readonly records: RecordCounts
+  readonly latencyMs: LatencyStatus
+  /** Null while nothing has completed. */
+  readonly completionPerSecond: number | null
+  /** Epoch ms of the oldest record in flight; null when none is. */
+  readonly oldestOpenMs: number | null
+  readonly admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
+  readonly places: PlaceStatus[]
+  readonly sources: Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs'>[]
+  readonly stages: StageStatus[]
+  readonly checks: SelfChecks
+}
+
+export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[]): EngineSnapshot {
+  const { admission, counts } = core
+  const perSecond = admission.throughput.perSecond
+  const seconds = (records: number): number | null => (records === 0 ? 0 : perSecond ? records / perSecond : null)
+  const limit = admission.limit()
+  let oldestOpenMs: number | null = null
+  for (const intake of intakes) {
+    const open = intake.oldestOpenMs()
+    if (open !== null && (oldestOpenMs === null || open < oldestOpenMs)) oldestOpenMs = open
+  }
+  const held = intakes.map(({ source, heldRecords, heldBytes }) => ({
+    name: `${source.name} prefetch`,
+    records: heldRecords,
+    bytes: heldBytes,
+    limitRecords: admission.limits.records,
+  }))
+  const places = [...held, ...flow.stages.flatMap((stage) => stage.places())]
+  return {
+    records: { ...counts },
+    latencyMs: core.latency.status(),
+    completionPerSecond: perSecond,
+    oldestOpenMs,
+    admission: {
+      records: admission.records,
+      limitRecords: limit.records,
+      bytes: admission.bytes,
+      limitBytes: admission.limits.bytes,
+      reason: intakes.some((intake) => intake.pulling) ? 'open' : limit.reason,
+    },
+    places: places.map((place) => ({ ...place, seconds: seconds(place.records) })),
+    sources: intakes.map((intake) => intake.status()),
+    stages: flow.stages.flatMap((stage) => stage.statuses(core.nowMs)),
+    checks: {
+      statesError: Math.max(0, ...flow.stages.map((stage) => stage.statesError())),
+      littleError: Math.max(0, ...[...flow.calls, ...flow.sinks].map((stage) => stage.littleError(core.nowMs))),
+    },
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * What a stage with slots counts: attempts and how they ended, how long they took, and what the slots were doing.
+ * `littleError` compares the slots' time integral with the sum of the durations: two ways to the same figure.
+ */
+import type { ErrorCode } from '../model/errors.ts'
+import type { StageStatus } from '../model/status.ts'
+import { Histogram } from './histogram.ts'
+import { AWAIT, BACKOFF, BLOCKED, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
+
+/** What holds back the slots that are free. */
+export interface Waiting {
+  readonly blocked: number
+  readonly ready: number
+  readonly key: number
+  readonly backoff: number
+  /** The name of the guard that stopped the loop. */
+  readonly gate: string
+}
+
+export class StageMeter {
+  readonly clock: SlotClock
+  readonly latency = new Histogram()
+  entered = 0
+  left = 0
+  /** Handlers that did not settle even after their signal was aborted. */
+  abandoned = 0
+  #first = 0
+  #attempts = 0
+  #ok = 0
+  #overloaded = 0
+  #failed = 0
+  #timeouts = 0
+  #durationMs = 0
+
+  constructor(slots: number, nowMs: number) {
+    this.clock = new SlotClock(slots, nowMs)
+  }
+
+  started(first: number, attempts: number): void {
+    this.#first += first
+    this.#attempts += attempts
+  }
+
+  /** One slot was busy for so long. */
+  ended(durationMs: number): void {
+    this.#durationMs += durationMs
+    this.latency.record(durationMs)
+  }
+
+  succeeded(records: number): void {
+    this.#ok += records
+  }
+
+  failed(code: ErrorCode, records: number): void {
+    if (code === 'HG_OVERLOADED') this.#overloaded += records
+    else if (code === 'HG_TIMEOUT') this.#timeouts += records
+    else this.#failed += records
+  }
+
+  /** User code ran for so long, in slots that were charged as awaiting. */
+  ran(ms: number): void {
+    this.clock.charge(AWAIT, CPU, ms)
+  }
+
+  account(limit: number, inFlight: number, pooling: number, waiting: Waiting): void {
+    const { counts } = this.clock
+    counts.fill(0)
+    counts[AWAIT] = inFlight - pooling
+    counts[POOL] = pooling
+    this.clock.resize(Math.max(limit, inFlight))
+    let free = Math.max(0, limit - inFlight)
+    const charge = (state: number, slots: number): void => {
+      const taken = Math.min(free, slots)
+      counts[state] = (counts[state] as number) + taken
+      free -= taken
+    }
+    charge(BLOCKED, waiting.blocked)
+    charge(STATE_OF_GATE[waiting.gate] ?? IDLE, waiting.ready)
+    charge(KEY, waiting.key)
+    charge(BACKOFF, waiting.backoff)
+    counts[IDLE] = (counts[IDLE] as number) + free
+  }
+
+  status(name: string, kind: string, reason: string, inFlight: number, limit: number): StageStatus {
+    return {
+      name,
+      kind,
+      in: this.entered,
+      out: this.left,
+      first: this.#first,
+      attempts: this.#attempts,
+      ok: this.#ok,
+      rejected429: this.#overloaded,
+      failed: this.#failed,
+      timeouts: this.#timeouts,
+      inFlight,
+      limit,
+      reason,
+      states: this.clock.seconds(),
+      latencyMs: this.latency.status(),
+    }
+  }
+
+  /** |L − X·W| / L; `openMs` is how long what is still in flight has been. */
+  littleError(openMs: number): number {
+    const integralMs = this.clock.slotMs(AWAIT) + this.clock.slotMs(POOL) + this.clock.slotMs(CPU)
+    if (integralMs < 1) return 0
+    return Math.abs(integralMs - this.#durationMs - openMs) / integralMs
+  }
+}
+
+/** Which state a free slot is in when a ready item is held back by this guard. */
+const STATE_OF_GATE: Readonly<Record<string, number>> = {
+  rate: RATE,
+  'retry-after': RATE,
+  breaker: BACKOFF,
+  'retry-budget': BACKOFF,
+  'retry-share': BACKOFF,
+  backoff: BACKOFF,
+  blocked: BLOCKED,
+  'dead-letter-full': BLOCKED,
+}

@@ -1,0 +1,29 @@
+/** The public API, on one page. Connectors are entry points of their own: `headgate/memory`, `headgate/log`, `headgate/file`. */
+export { expectOk, type HttpResponse } from './builder/expect-ok.ts'
+export type { Batched, Branch, Flow } from './builder/flow.ts'
+export { retryAfterMs } from './builder/http.ts'
+export { json } from './builder/json.ts'
+export type {
+  AdmissionOptions,
+  BatchOptions,
+  CallOptions,
+  CommitOptions,
+  ExponentialOptions,
+  PipelineOptions,
+  RateOptions,
+  RetryOptions,
+  RouteOptions,
+  SinkOptions,
+  StageOptions,
+} from './builder/option-types.ts'
+export { Pipeline, type PipelineStart, pipeline, type SourceGiven, type ValueOf } from './builder/pipeline.ts'
+export { deadLetter, exponential, fixed, perMinute, perSecond, skip, stop } from './builder/policies.ts'
+export type { Limits, StageLimits } from './engine/engine.ts'
+export type * from './model/connector.ts'
+export { type ErrorCode, HeadgateError, overloaded, reject } from './model/errors.ts'
+export { parseJson } from './model/json.ts'
+export type { Logger } from './model/logger.ts'
+export type { BackoffPlan, CallContext, FailurePolicy, Order, Plan, RatePlan } from './model/plan.ts'
+export type { RecordHeaders, RecordInfo, SourceRecord } from './model/record.ts'
+export type * from './model/status.ts'
+export { type Running, type StartOptions, start } from './runtime/start.ts'

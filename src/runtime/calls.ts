@@ -1,0 +1,150 @@
+/**
+ * Runs call handlers: one `HandlerRun` for each slot, made once and used again, so that an attempt costs a context
+ * object and a `then`, and nothing else. The abort controller is made only for a handler that asks for its signal.
+ */
+import type { CallStage } from '../engine/call.ts'
+import type { Item } from '../engine/item.ts'
+import type { Slot } from '../engine/slots.ts'
+import { HeadgateError } from '../model/errors.ts'
+import type { Logger } from '../model/logger.ts'
+import type { CallContext } from '../model/plan.ts'
+import type { RecordInfo } from '../model/record.ts'
+
+/** What the handlers need of the runner. */
+export interface CallHost {
+  readonly pipeline: string
+  readonly sourceNames: readonly string[]
+  readonly log: Logger
+  wallOffsetMs(): number
+  /** A handler settled: `slot.threw` and `slot.result` say how. */
+  settled(stage: CallStage, slot: Slot): void
+  pooling(stage: CallStage, slot: Slot, waiting: boolean): void
+}
+
+/** Starts the handler of a slot that the engine has filled. */
+export function startHandler(host: CallHost, stage: CallStage, slot: Slot): void {
+  const run = (slot.attachment as HandlerRun | null) ?? new HandlerRun(host, stage, slot)
+  slot.attachment = run
+  run.start()
+}
+
+/** Aborts the signal of a slot's handler, if it has asked for one, or as soon as it does. */
+export function abortHandler(slot: Slot, reason: 'timeout' | 'fenced' | 'stopped'): void {
+  ;(slot.attachment as HandlerRun).abort(reason)
+}
+
+class HandlerRun {
+  readonly host: CallHost
+  readonly stage: CallStage
+  readonly slot: Slot
+  /** The attempt in progress; null between attempts. */
+  context: AttemptContext | null = null
+  readonly #onFulfilled: (value: unknown) => void
+  readonly #onRejected: (reason: unknown) => void
+
+  constructor(host: CallHost, stage: CallStage, slot: Slot) {
+    this.host = host
+    this.stage = stage
+    this.slot = slot
+    this.#onFulfilled = (value) => this.#settle(false, value)
+    this.#onRejected = (reason) => this.#settle(true, reason)
+  }
+
+  start(): void {
+    const item = this.slot.item as Item
+    this.context = new AttemptContext(this, item)
+    let result: unknown
+    try {
+      result = (this.stage.plan.fn as (value: unknown, context: CallContext) => unknown)(item.value, this.context)
+    } catch (thrown) {
+      this.#settle(true, thrown)
+      return
+    }
+    if (result instanceof Promise) result.then(this.#onFulfilled, this.#onRejected)
+    else if (isThenable(result)) Promise.resolve(result).then(this.#onFulfilled, this.#onRejected)
+    else this.#settle(false, result)
+  }
+
+  abort(reason: 'timeout' | 'fenced' | 'stopped'): void {
+    this.context?.abort(abortError(reason))
+  }
+
+  #settle(threw: boolean, result: unknown): void {
+    const { slot } = this
+    // The engine gave up on this handler long ago; its slot belongs to nobody.
+    if (slot.retired) return
+    this.context = null
+    slot.threw = threw
+    slot.result = result
+    this.host.settled(this.stage, slot)
+  }
+}
+
+class AttemptContext implements CallContext {
+  readonly record: RecordInfo
+  readonly attempt: number
+  readonly #run: HandlerRun
+  readonly #item: Item
+  readonly #startedMs: number
+  #controller: AbortController | null = null
+  #aborted: HeadgateError | null = null
+
+  constructor(run: HandlerRun, item: Item) {
+    this.#run = run
+    this.#item = item
+    this.#startedMs = run.slot.startedMs
+    this.record = item.record
+    this.attempt = item.attempt
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      if (this.#aborted !== null) this.#controller.abort(this.#aborted)
+    }
+    return this.#controller.signal
+  }
+
+  get deadlineMs(): number {
+    return this.#startedMs + this.#run.stage.timeoutMs + this.#run.host.wallOffsetMs()
+  }
+
+  get idempotencyKey(): string {
+    const { host } = this.#run
+    const source = host.sourceNames[this.#item.partition.sourceIndex]
+    return `${host.pipeline}:${source}:${this.record.partition}:${this.record.offset}`
+  }
+
+  get log(): Logger {
+    return this.#run.host.log
+  }
+
+  async pool<R>(acquire: () => PromiseLike<R>): Promise<R> {
+    this.#tellPooling(true)
+    try {
+      return await acquire()
+    } finally {
+      this.#tellPooling(false)
+    }
+  }
+
+  abort(reason: HeadgateError): void {
+    this.#aborted = reason
+    this.#controller?.abort(reason)
+  }
+
+  #tellPooling(waiting: boolean): void {
+    const { host, stage, slot, context } = this.#run
+    if (context === this) host.pooling(stage, slot, waiting)
+  }
+}
+
+function abortError(reason: 'timeout' | 'fenced' | 'stopped'): HeadgateError {
+  if (reason === 'timeout') return new HeadgateError('HG_TIMEOUT', 'the attempt is past its deadline')
+  if (reason === 'fenced') return new HeadgateError('HG_FENCED', 'the partition is no longer assigned here')
+  return new HeadgateError('HG_TIMEOUT', 'the pipeline is stopping')
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
+}

@@ -1,0 +1,106 @@
+/**
+ * Looks at the process and the sources while a pipeline runs: memory four times a second, the sources' backlog once
+ * a second. What it sees goes to the engine (heap, clock) and into the status.
+ */
+import { getHeapStatistics } from 'node:v8'
+import type { PartitionBacklog, Source } from '../model/connector.ts'
+import type { Status } from '../model/status.ts'
+
+const SAMPLE_MS = 250
+const BACKLOG_EVERY = 4
+/** The heap guard looks at the smallest of so many samples: garbage that a collection frees is no pressure. */
+const HEAP_SAMPLES = 4
+
+export interface SourceBacklog {
+  readonly records: number | null
+  readonly oldestMs: number | null
+}
+
+export class Meter {
+  readonly #sources: readonly Source[]
+  readonly #onSample: (heap: { usedBytes: number; limitBytes: number }) => void
+  readonly #abort = new AbortController()
+  readonly #heapSamples: number[] = []
+  readonly #backlogs: SourceBacklog[]
+  readonly #asking: boolean[]
+  readonly #rssStartBytes = process.memoryUsage.rss()
+  #rssMaxBytes = 0
+  #rssBytes = 0
+  #heapMaxBytes = 0
+  #samples = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(sources: readonly Source[], onSample: (heap: { usedBytes: number; limitBytes: number }) => void) {
+    this.#sources = sources
+    this.#onSample = onSample
+    this.#backlogs = sources.map(() => ({ records: null, oldestMs: null }))
+    this.#asking = sources.map(() => false)
+  }
+
+  start(): void {
+    this.#sample()
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS)
+  }
+
+  /** Takes a last look, then stops. */
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#abort.abort()
+    this.#readMemory()
+  }
+
+  backlog(source: number): SourceBacklog {
+    return this.#backlogs[source]!
+  }
+
+  memory(): Status['memory'] {
+    return {
+      rssStartBytes: this.#rssStartBytes,
+      rssMaxBytes: this.#rssMaxBytes,
+      rssEndBytes: this.#rssBytes,
+      heapMaxBytes: this.#heapMaxBytes,
+    }
+  }
+
+  #sample(): void {
+    const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = this.#readMemory()
+    this.#heapSamples.push(usedBytes)
+    if (this.#heapSamples.length > HEAP_SAMPLES) this.#heapSamples.shift()
+    this.#onSample({ usedBytes: Math.min(...this.#heapSamples), limitBytes })
+    if (this.#samples++ % BACKLOG_EVERY === 0)
+      for (let index = 0; index < this.#sources.length; index += 1) void this.#askBacklog(index)
+  }
+
+  #readMemory(): { used_heap_size: number; heap_size_limit: number } {
+    const heap = getHeapStatistics()
+    this.#rssBytes = process.memoryUsage.rss()
+    this.#rssMaxBytes = Math.max(this.#rssMaxBytes, this.#rssBytes)
+    this.#heapMaxBytes = Math.max(this.#heapMaxBytes, heap.used_heap_size)
+    return heap
+  }
+
+  async #askBacklog(index: number): Promise<void> {
+    const source = this.#sources[index]!
+    if (this.#asking[index] || source.capabilities.backlog === 'none') return
+    this.#asking[index] = true
+    try {
+      this.#backlogs[index] = sum(await source.backlog(this.#abort.signal))
+    } catch {
+      // The last figure stands; a source that is in trouble says so through its pulls.
+    } finally {
+      this.#asking[index] = false
+    }
+  }
+}
+
+function sum(partitions: readonly PartitionBacklog[]): SourceBacklog {
+  let records: number | null = 0
+  let oldestMs: number | null = null
+  for (const partition of partitions) {
+    records = records === null || partition.records === null ? null : records + partition.records
+    const { oldestTimestampMs } = partition
+    if (oldestTimestampMs !== null)
+      oldestMs = oldestMs === null ? oldestTimestampMs : Math.min(oldestMs, oldestTimestampMs)
+  }
+  return { records, oldestMs }
+}

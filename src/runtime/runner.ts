@@ -1,0 +1,318 @@
+/**
+ * Performs the engine's commands against the real world and brings back what came of them. Everything that happens
+ * is queued and fed to the engine in one go: one clock reading, one loop, then its commands. `start.ts` owns a runner.
+ * Invariant: the engine is entered from `#pump` alone, never from within a handler.
+ */
+import type { CallStage } from '../engine/call.ts'
+import type { Command } from '../engine/commands.ts'
+import { Engine, type Limits } from '../engine/engine.ts'
+import type { SinkStage, Write } from '../engine/sink.ts'
+import type { Slot } from '../engine/slots.ts'
+import type { Assignment, Credit, Pulled } from '../model/connector.ts'
+import { classify, describe, HeadgateError } from '../model/errors.ts'
+import type { Logger } from '../model/logger.ts'
+import type { Plan } from '../model/plan.ts'
+import { MAX_TIMER_MS } from '../model/units.ts'
+import { abortHandler, type CallHost, startHandler } from './calls.ts'
+import type { World } from './world.ts'
+
+/** How long a pull may wait for a first record. Records that arrive end it at once. */
+const PULL_WAIT_MS = 1000
+/** The event loop gets a turn at least this often, however fast handlers settle. */
+const TURN_MS = 10
+const REOPEN_BASE_MS = 100
+const REOPEN_MAX_MS = 5000
+
+export class Runner implements CallHost {
+  readonly pipeline: string
+  readonly sourceNames: readonly string[]
+  readonly log: Logger
+  readonly engine: Engine
+  readonly #plan: Plan
+  readonly #world: World
+  readonly #onFinished: (error: HeadgateError | null) => void
+  #inputs: (() => void)[] = []
+  #settledStages: CallStage[] = []
+  #settledSlots: Slot[] = []
+  #scheduled = false
+  #turnMs = 0
+  #wallOffsetMs: number
+  #timer: NodeJS.Timeout | undefined
+  #timerMs = Number.POSITIVE_INFINITY
+  readonly #pulls: (AbortController | null)[]
+  readonly #reopenings: number[]
+  /** One for all writes: it is aborted only when the pipeline leaves them behind. */
+  readonly #writes = new AbortController()
+  readonly #releases = new Map<string, () => void>()
+  #ended = false
+
+  /** `onFinished` is called once: when nothing is left to do, or when going on is impossible. */
+  constructor(plan: Plan, world: World, log: Logger, onFinished: (error: HeadgateError | null) => void) {
+    this.#plan = plan
+    this.#world = world
+    this.#onFinished = onFinished
+    this.pipeline = plan.name
+    this.sourceNames = plan.sources.map(({ source }) => source.name)
+    this.log = log
+    this.#pulls = plan.sources.map(() => null)
+    this.#reopenings = plan.sources.map(() => 0)
+    this.#wallOffsetMs = world.wallMs() - world.nowMs()
+    const ports = {
+      run: (work: () => void): number => {
+        work()
+        return world.nowMs()
+      },
+    }
+    this.engine = new Engine(plan, ports, {
+      nowMs: world.nowMs(),
+      wallOffsetMs: this.#wallOffsetMs,
+      seed: world.seed(),
+    })
+  }
+
+  wallOffsetMs(): number {
+    return this.#wallOffsetMs
+  }
+
+  // ── What happens, from the world ─────────────────────────────────────────
+
+  /** Queues an input; the engine hears of it in the next turn. */
+  input(apply: () => void): void {
+    this.#inputs.push(apply)
+    this.#schedule()
+  }
+
+  settled(stage: CallStage, slot: Slot): void {
+    this.#settledStages.push(stage)
+    this.#settledSlots.push(slot)
+    this.#schedule()
+  }
+
+  pooling(stage: CallStage, slot: Slot, waiting: boolean): void {
+    this.input(() => {
+      if (slot.item !== null) stage.pooling(slot, waiting)
+    })
+  }
+
+  opened(source: number): void {
+    this.input(() => this.engine.opened(source))
+  }
+
+  assigned(source: number, assignments: readonly Assignment[]): void {
+    this.input(() => {
+      for (const partition of this.engine.assigned(source, assignments)) {
+        this.log.warn(
+          { source: this.sourceNames[source], partition },
+          'the progress stored with the last commit was written by something else or by a newer version; it is ignored, ' +
+            'and records that were completed ahead of the committed offset are done again',
+        )
+      }
+    })
+  }
+
+  revoked(source: number, partitions: readonly string[], graceMs: number): Promise<void> {
+    const released = partitions.map(
+      (partition) => new Promise<void>((resolve) => this.#releases.set(`${source} ${partition}`, resolve)),
+    )
+    this.input(() => {
+      const unknown = this.engine.revoked(source, partitions, graceMs)
+      for (const partition of unknown) this.#release(source, partition)
+    })
+    return Promise.all(released).then(() => undefined)
+  }
+
+  lost(source: number, partitions: readonly string[]): void {
+    this.input(() => {
+      this.engine.lost(source, partitions)
+      for (const partition of partitions) this.#release(source, partition)
+    })
+  }
+
+  observed(heap: { usedBytes: number; limitBytes: number }): void {
+    this.#wallOffsetMs = this.#world.wallMs() - this.#world.nowMs()
+    this.input(() => this.engine.observed(heap, this.#wallOffsetMs))
+  }
+
+  // ── What the owner asks for ──────────────────────────────────────────────
+
+  drain(): void {
+    this.input(() => this.engine.drain())
+    this.#abortPulls()
+  }
+
+  pause(paused: boolean): void {
+    this.input(() => this.engine.pause(paused))
+    if (paused) this.#abortPulls()
+  }
+
+  /** Gives up what waits and aborts the calls; writes may still tell how they came out. */
+  stop(): void {
+    this.input(() => this.engine.stop())
+    this.#abortPulls()
+  }
+
+  abortWrites(): void {
+    for (const controller of this.#writes.values())
+      controller.abort(new HeadgateError('HG_TIMEOUT', 'the pipeline is stopping'))
+  }
+
+  /** Takes effect in the next turn; throws at once when a stage is unknown. */
+  setLimits(limits: Limits): void {
+    this.engine.checkLimits(limits)
+    this.input(() => this.engine.setLimits(limits))
+  }
+
+  /** Nothing is performed any more. */
+  close(): void {
+    this.#ended = true
+    clearTimeout(this.#timer)
+  }
+
+  // ── The turn ─────────────────────────────────────────────────────────────
+
+  #schedule(): void {
+    if (this.#scheduled || this.#ended) return
+    this.#scheduled = true
+    if (this.#world.nowMs() - this.#turnMs < TURN_MS) queueMicrotask(this.#pump)
+    else setImmediate(this.#pumpInNewTurn)
+  }
+
+  readonly #pumpInNewTurn = (): void => {
+    this.#turnMs = this.#world.nowMs()
+    this.#pump()
+  }
+
+  readonly #pump = (): void => {
+    this.#scheduled = false
+    if (this.#ended) return
+    try {
+      this.engine.advance(this.#world.nowMs())
+      this.#feed()
+      this.engine.resume()
+      for (const command of this.engine.takeCommands()) this.#perform(command)
+      if (this.engine.finished && this.#inputs.length === 0) this.#finish(null)
+      else this.#setTimer()
+    } catch (thrown) {
+      this.#finish(classify(thrown))
+    }
+  }
+
+  #feed(): void {
+    const stages = this.#settledStages
+    if (stages.length > 0) {
+      const slots = this.#settledSlots
+      this.#settledStages = []
+      this.#settledSlots = []
+      for (let index = 0; index < stages.length; index += 1) this.engine.settled(stages[index]!, slots[index]!)
+    }
+    if (this.#inputs.length > 0) {
+      const inputs = this.#inputs
+      this.#inputs = []
+      for (const apply of inputs) apply()
+    }
+  }
+
+  #finish(error: HeadgateError | null): void {
+    if (this.#ended) return
+    this.close()
+    this.#onFinished(error ?? this.engine.failure)
+  }
+
+  #setTimer(): void {
+    const wakeMs = this.engine.wakeMs()
+    // A timer that fires early does no harm; one that fires late does.
+    if (wakeMs >= this.#timerMs) return
+    clearTimeout(this.#timer)
+    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(wakeMs - this.#world.nowMs())))
+    this.#timerMs = wakeMs
+    this.#timer = setTimeout(() => {
+      this.#timerMs = Number.POSITIVE_INFINITY
+      this.#turnMs = this.#world.nowMs()
+      if (!this.#scheduled) {
+        this.#scheduled = true
+        this.#pump()
+      }
+    }, delayMs)
+  }
+
+  // ── Commands ─────────────────────────────────────────────────────────────
+
+  #perform(command: Command): void {
+    if (command.kind === 'call') this.#call(command.stage, command.slots)
+    else if (command.kind === 'write') void this.#write(command.stage, command.write)
+    else if (command.kind === 'pull') void this.#pull(command.source, command.credit, command.paused)
+    else if (command.kind === 'commit') void this.#commit(command.source, command.positions)
+    else if (command.kind === 'abort') abortHandler(command.slot, command.reason)
+    else this.#release(command.source, command.partition)
+  }
+
+  #call(stage: CallStage, slots: readonly Slot[]): void {
+    const startedMs = this.#world.nowMs()
+    for (const slot of slots) startHandler(this, stage, slot)
+    this.engine.ran(stage, this.#world.nowMs() - startedMs)
+  }
+
+  async #write(stage: SinkStage, write: Write): Promise<void> {
+    try {
+      const batch = { values: write.values as never[], origins: write.origins }
+      const result = await stage.plan.sink.write(batch, this.#writes.signal)
+      this.input(() => this.engine.wrote(stage, write, result))
+    } catch (thrown) {
+      this.log.warn({ sink: stage.name, records: write.items.length }, `a write failed: ${describe(thrown)}`)
+      this.input(() => this.engine.wrote(stage, write, { threw: thrown }))
+    }
+  }
+
+  async #pull(index: number, credit: Credit, paused: ReadonlySet<string>): Promise<void> {
+    const { source } = this.#plan.sources[index]!
+    const controller = new AbortController()
+    this.#pulls[index] = controller
+    try {
+      const pulled: Pulled = await source.pull({ credit, paused, waitMs: PULL_WAIT_MS, signal: controller.signal })
+      this.#reopenings[index] = 0
+      this.#pulls[index] = null
+      this.input(() => this.engine.pulled(index, pulled, source.held()))
+    } catch (thrown) {
+      this.#pulls[index] = null
+      this.#pullFailed(index, classify(thrown))
+    }
+  }
+
+  /** A connection that was lost comes back; the source sees to that, and is asked again after a pause. */
+  #pullFailed(index: number, error: HeadgateError): void {
+    const { source } = this.#plan.sources[index]!
+    this.input(() => this.engine.pullFailed(index))
+    if (!error.retryable && error.code !== 'HG_FENCED') {
+      this.input(() =>
+        this.engine.fail(new HeadgateError(error.code, `source '${source.name}': ${error.message}`, { cause: error })),
+      )
+      return
+    }
+    const attempt = this.#reopenings[index]!
+    this.#reopenings[index] = attempt + 1
+    const delayMs = Math.min(REOPEN_MAX_MS, REOPEN_BASE_MS * 2 ** Math.min(attempt, 10))
+    this.log.warn({ source: source.name, retryInMs: delayMs }, `a pull failed: ${error.message}`)
+    setTimeout(() => this.opened(index), delayMs)
+  }
+
+  async #commit(index: number, positions: Extract<Command, { kind: 'commit' }>['positions']): Promise<void> {
+    const { source } = this.#plan.sources[index]!
+    try {
+      await source.commit(positions)
+      this.input(() => this.engine.committed(index, null))
+    } catch (thrown) {
+      this.log.warn({ source: source.name }, `a commit failed: ${describe(thrown)}`)
+      this.input(() => this.engine.committed(index, thrown))
+    }
+  }
+
+  #release(source: number, partition: string): void {
+    const key = `${source} ${partition}`
+    this.#releases.get(key)?.()
+    this.#releases.delete(key)
+  }
+
+  #abortPulls(): void {
+    for (const controller of this.#pulls) controller?.abort()
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * Starts a plan and owns it while it runs: opens sinks and sources, drains within the deadline, and closes everything
+ * again. The engine decides, the runner performs; this file is the life of the two from start to end.
+ */
+import type { Limits } from '../engine/engine.ts'
+import type { Sink, Source } from '../model/connector.ts'
+import { classify, describe, type HeadgateError } from '../model/errors.ts'
+import { type Logger, SILENT_LOGGER } from '../model/logger.ts'
+import type { FailurePolicy, FlowPlan, Plan } from '../model/plan.ts'
+import type { Status } from '../model/status.ts'
+import { Meter } from './meter.ts'
+import { Runner } from './runner.ts'
+import { makeStatus } from './status.ts'
+import { REAL_WORLD, type World } from './world.ts'
+
+/** After a hard stop: how long handlers and writes may take to end before they are left behind. */
+const STOP_GRACE_MS = 3000
+/** How long one connector may take to close. */
+const CLOSE_MS = 5000
+
+export interface StartOptions {
+  /** Where connectors and handlers log to; default: nowhere. */
+  readonly log?: Logger
+  /** Aborting it drains the pipeline. */
+  readonly signal?: AbortSignal
+  /** The clock and the seed; default: the real ones. */
+  readonly world?: World
+}
+
+/** A pipeline that runs. */
+export interface Running {
+  /** What it is doing now; some 100 µs, so not for the hot path. */
+  status(): Status
+  /**
+   * Stops pulling, finishes what was started, gives the rest back uncommitted. After `withinMs` (default: the
+   * pipeline's `drainMs`) what is still open is aborted and given back too.
+   */
+  drain(options?: { readonly withinMs?: number }): Promise<Status>
+  /** Aborts what is in progress and gives it back; what has completed is committed. */
+  stop(): Promise<Status>
+  /** Withholds all credit; what is in flight goes on. */
+  pause(): void
+  resume(): void
+  /** Changes limits from now on. Throws `HG_OPTION_INVALID` for a stage that is not there or a figure that is none. */
+  setLimits(limits: Limits): void
+  /** What a drain is waiting for, in words. */
+  waitingFor(): string
+  /** Resolves with the last status when it has ended by itself, was drained or stopped, or failed (`state`). */
+  readonly done: Promise<Status>
+}
+
+/** Opens everything and begins to pull. Throws what a connector threw while opening; nothing stays open then. */
+export async function start(plan: Plan, options: StartOptions = {}): Promise<Running> {
+  const life = new Life(plan, options)
+  await life.open()
+  return life
+}
+
+class Life implements Running {
+  readonly done: Promise<Status>
+  readonly #plan: Plan
+  readonly #options: StartOptions
+  readonly #world: World
+  readonly #log: Logger
+  readonly #runner: Runner
+  readonly #meter: Meter
+  readonly #abort = new AbortController()
+  readonly #startedAtMs: number
+  readonly #closers: { readonly name: string; close(signal: AbortSignal): Promise<void> }[] = []
+  #state: Status['state'] = 'starting'
+  #error: HeadgateError | null = null
+  #deadline: NodeJS.Timeout | undefined
+  #ended!: (status: Status) => void
+
+  constructor(plan: Plan, options: StartOptions) {
+    this.#plan = plan
+    this.#options = options
+    this.#world = options.world ?? REAL_WORLD
+    this.#log = options.log ?? SILENT_LOGGER
+    this.#startedAtMs = this.#world.wallMs()
+    this.#runner = new Runner(plan, this.#world, this.#log, (error) => void this.#finished(error))
+    this.#meter = new Meter(
+      plan.sources.map(({ source }) => source),
+      (heap) => this.#sampled(heap),
+    )
+    this.done = new Promise((resolve) => {
+      this.#ended = resolve
+    })
+  }
+
+  async open(): Promise<void> {
+    const { signal } = this.#abort
+    try {
+      for (const sink of sinksOf(this.#plan)) {
+        this.#closers.push(sink)
+        await sink.open({ log: this.#log }, signal)
+      }
+      for (const [index, { source }] of this.#plan.sources.entries()) {
+        this.#closers.unshift(source)
+        await this.#openSource(source, index)
+      }
+    } catch (thrown) {
+      await this.#close()
+      throw classify(thrown)
+    }
+    this.#state = 'running'
+    this.#meter.start()
+    const { signal: stopSignal } = this.#options
+    if (stopSignal?.aborted) void this.drain()
+    else stopSignal?.addEventListener('abort', () => void this.drain(), { once: true, signal })
+  }
+
+  async #openSource(source: Source, index: number): Promise<void> {
+    const runner = this.#runner
+    await source.open(
+      {
+        onAssigned: (assignments) => runner.assigned(index, assignments),
+        onRevoked: (partitions, graceMs) =>
+          runner.revoked(index, partitions, Math.min(graceMs, this.#plan.revokeGraceMs)),
+        onLost: (partitions) => runner.lost(index, partitions),
+        log: this.#log,
+      },
+      this.#abort.signal,
+    )
+    runner.opened(index)
+  }
+
+  status(): Status {
+    return makeStatus({
+      pipeline: this.#plan.name,
+      state: this.#state,
+      error: this.#error ?? this.#runner.engine.failure,
+      startedAtMs: this.#startedAtMs,
+      nowMs: this.#world.wallMs(),
+      snapshot: this.#runner.engine.snapshot(),
+      meter: this.#meter,
+    })
+  }
+
+  drain({ withinMs = this.#plan.drainMs }: { readonly withinMs?: number } = {}): Promise<Status> {
+    if (this.#state === 'running' || this.#state === 'paused') {
+      this.#state = 'draining'
+      this.#runner.drain()
+      void this.#quiesce()
+      this.#stopAfter(withinMs)
+    }
+    return this.done
+  }
+
+  stop(): Promise<Status> {
+    if (!this.#isOver()) {
+      this.#state = 'draining'
+      this.#stopAfter(0)
+    }
+    return this.done
+  }
+
+  pause(): void {
+    if (this.#state !== 'running') return
+    this.#state = 'paused'
+    this.#runner.pause(true)
+  }
+
+  resume(): void {
+    if (this.#state !== 'paused') return
+    this.#state = 'running'
+    this.#runner.pause(false)
+  }
+
+  setLimits(limits: Limits): void {
+    this.#runner.setLimits(limits)
+  }
+
+  waitingFor(): string {
+    return this.#runner.engine.waitingFor()
+  }
+
+  #sampled(heap: { usedBytes: number; limitBytes: number }): void {
+    this.#runner.observed(heap)
+    // A failure has halted the engine: what is under way gets the time of a drain to end.
+    if (this.#runner.engine.halted && this.#state === 'running') {
+      this.#state = 'draining'
+      this.#stopAfter(this.#plan.drainMs)
+    }
+  }
+
+  async #quiesce(): Promise<void> {
+    for (const { source } of this.#plan.sources) {
+      try {
+        await source.quiesce(this.#abort.signal)
+      } catch (thrown) {
+        this.#log.warn({ source: source.name }, `could not quiesce: ${describe(thrown)}`)
+      }
+    }
+  }
+
+  /** The deadline: stop hard, and after a last grace leave behind what will not end. */
+  #stopAfter(withinMs: number): void {
+    clearTimeout(this.#deadline)
+    this.#deadline = setTimeout(() => {
+      this.#runner.stop()
+      this.#deadline = setTimeout(() => {
+        this.#runner.abortWrites()
+        this.#deadline = setTimeout(() => void this.#finished(null), STOP_GRACE_MS / 2)
+      }, STOP_GRACE_MS / 2)
+    }, withinMs)
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'stopped' || this.#state === 'failed'
+  }
+
+  async #finished(error: HeadgateError | null): Promise<void> {
+    if (this.#isOver()) return
+    this.#runner.close()
+    clearTimeout(this.#deadline)
+    this.#error = error ?? this.#runner.engine.failure
+    this.#state = this.#error === null ? 'stopped' : 'failed'
+    this.#meter.stop()
+    await this.#close()
+    this.#ended(this.status())
+  }
+
+  async #close(): Promise<void> {
+    this.#abort.abort()
+    for (const connector of this.#closers) {
+      const signal = AbortSignal.timeout(CLOSE_MS)
+      try {
+        await connector.close(signal)
+      } catch (thrown) {
+        this.#log.warn({ connector: connector.name }, `did not close cleanly: ${describe(thrown)}`)
+      }
+    }
+  }
+}
+
+/** Every sink of a plan once, dead-letter sinks too. */
+function sinksOf(plan: Plan): Set<Sink<never>> {
+  const sinks = new Set<Sink<never>>()
+  const policy = (onFailure: FailurePolicy): void => {
+    if (onFailure.kind === 'deadLetter') sinks.add(onFailure.sink)
+  }
+  const visit = ({ stages, end }: FlowPlan): void => {
+    for (const stage of stages) if (stage.kind !== 'batch') policy(stage.onFailure)
+    policy(end.onFailure)
+    if (end.kind === 'sink') sinks.add(end.sink)
+    else for (const branch of end.branches.values()) visit(branch)
+  }
+  for (const { onFailure } of plan.sources) policy(onFailure)
+  visit(plan.flow)
+  return sinks
+}

@@ -1,0 +1,165 @@
+/**
+ * The schema of the status and of the report: the shape of `model/status.ts` with descriptions, units and ranges.
+ * `schema/status.schema.json` is generated from it, and consumers validate reports with either. A type-level
+ * assertion at the end refuses to compile when the two shapes differ.
+ */
+import { z } from 'zod'
+import type { Status } from '../model/status.ts'
+
+const tally = (description: string) => z.int().nonnegative().describe(description)
+const amount = (description: string) => z.number().nonnegative().describe(description)
+const name = (description: string) => z.string().min(1).describe(description)
+const reason = (description: string) => z.string().describe(description)
+
+const latency = (description: string) =>
+  z
+    .strictObject({
+      p50: amount('Median, milliseconds.'),
+      p95: amount('95th percentile, milliseconds.'),
+      p99: amount('99th percentile, milliseconds.'),
+      max: amount('Largest, milliseconds.'),
+    })
+    .describe(description)
+
+const error = z
+  .strictObject({
+    code: name('One of the documented HG_… codes, or the code of a foreign error.'),
+    message: z.string().describe('What happened, for a person.'),
+  })
+  .nullable()
+  .describe('What made the pipeline fail, or null.')
+
+const records = z
+  .strictObject({
+    in: tally('Records delivered by the sources.'),
+    out: tally('Records of which at least one output was written.'),
+    filtered: tally('Records of which every output was filtered away.'),
+    deadLettered: tally('Records handed to a dead-letter sink.'),
+    skipped: tally('Records that failed under onFailure: skip().'),
+    returned: tally('Records given back uncommitted: drained, revoked or stopped before completion.'),
+    inFlight: tally('Records delivered and not at an end yet.'),
+  })
+  .describe('Record counts since the start: in = out + filtered + deadLettered + skipped + returned + inFlight.')
+
+const states = z
+  .strictObject({
+    IDLE: amount('Nothing to do, slot-seconds.'),
+    CPU: amount('Own code on the thread, slot-seconds.'),
+    AWAIT: amount('Waiting for the downstream, slot-seconds.'),
+    POOL: amount('Waiting for a connection or worker, slot-seconds.'),
+    RATE: amount('Held back by a rate limit, slot-seconds.'),
+    KEY: amount('Held back by ordering, slot-seconds.'),
+    LINGER: amount('Waiting for a batch to fill, slot-seconds.'),
+    BACKOFF: amount('Waiting between attempts, slot-seconds.'),
+    BLOCKED: amount('No room in the next stage, slot-seconds.'),
+  })
+  .describe('Slot-seconds spent in each state since the start; a slot is in exactly one state at a time.')
+
+const place = z
+  .strictObject({
+    name: name('The place, unique within the pipeline.'),
+    records: tally('Records waiting there now.'),
+    bytes: amount('Their bytes.'),
+    seconds: amount('Seconds until it is empty at the present completion rate.')
+      .nullable()
+      .describe('Seconds until it is empty at the present completion rate; null while nothing completes.'),
+    limitRecords: tally('The most records it may hold.')
+      .nullable()
+      .describe('The most records it may hold; null when something else bounds it.'),
+  })
+  .describe('A place where work can wait.')
+
+const source = z
+  .strictObject({
+    name: name('The source.'),
+    partitions: tally('Partitions assigned to this process.'),
+    backlogRecords: tally('Records.')
+      .nullable()
+      .describe('Records in the broker, not delivered yet; null when unknown.'),
+    backlogAgeMs: amount('Age.').nullable().describe('Age of the oldest of them, milliseconds; null when unknown.'),
+    heldRecords: tally('Records inside the client, not returned by a pull yet.'),
+    heldBytes: amount('Their bytes.'),
+    commits: tally('Commits that succeeded.'),
+    commitFailures: tally('Commits that failed.'),
+    uncommittedRecords: tally('Records completed and not committed yet.'),
+    reason: reason('Why nothing more is pulled at this moment.'),
+  })
+  .describe('One source.')
+
+const stage = z
+  .strictObject({
+    name: name('The stage, unique within the pipeline.'),
+    kind: name('map, filter, tap, flatMap, call, batch, route, sink …'),
+    in: tally('Records that entered.'),
+    out: tally('Records that left for the next stage.'),
+    first: tally('First attempts.'),
+    attempts: tally('Attempts in all.'),
+    ok: tally('Attempts that succeeded.'),
+    rejected429: tally('Attempts that the downstream refused because of overload.'),
+    failed: tally('Attempts that failed otherwise.'),
+    timeouts: tally('Attempts that took too long.'),
+    inFlight: tally('Calls or writes in progress.'),
+    limit: amount('Slots.').nullable().describe('Slots; null for a stage that has none of its own.'),
+    reason: reason('Why the stage starts nothing more at this moment.'),
+    states,
+    latencyMs: latency('Duration of one attempt, milliseconds.'),
+  })
+  .describe('One stage.')
+
+export const statusSchema = z
+  .strictObject({
+    schema: z.literal(1).describe('Version of this schema.'),
+    pipeline: name('The name of the pipeline.'),
+    state: z
+      .enum(['starting', 'running', 'paused', 'draining', 'stopped', 'failed'])
+      .describe('Where the pipeline is in its life.'),
+    error,
+    startedAtMs: amount('When it started, milliseconds since the Unix epoch.'),
+    nowMs: amount('When this status was taken, milliseconds since the Unix epoch.'),
+    records,
+    completionPerSecond: amount('Records completed a second, over the last ten seconds.'),
+    latencyMs: latency("From the source's timestamp to completion, milliseconds."),
+    queueAgeMs: amount('Age of the oldest record not completed, in flight or in the broker, milliseconds.'),
+    admission: z
+      .strictObject({
+        records: tally('Records admitted and not settled.'),
+        limitRecords: amount('The most of them at this moment.'),
+        bytes: amount('Their bytes.'),
+        limitBytes: amount('The most bytes at this moment.'),
+        reason: reason('Which of the budgets is the smallest now.'),
+      })
+      .describe('The gate at the head of the pipeline.'),
+    places: z.array(place).describe('Every place where work can wait, in the order of the flow.'),
+    sources: z.array(source).describe('The sources.'),
+    stages: z.array(stage).describe('The stages, in the order of the flow.'),
+    checks: z
+      .strictObject({
+        statesError: amount('Largest |Σ states − slots × time| / (slots × time); above 0.01 the meter is defective.'),
+        littleError: amount("Largest |L − X·W| / L over the stages' slots (Little's law)."),
+      })
+      .describe('What the meter says about itself.'),
+    memory: z
+      .strictObject({
+        rssStartBytes: amount('Resident memory at the start, bytes.'),
+        rssMaxBytes: amount('The most resident memory seen, bytes.'),
+        rssEndBytes: amount('Resident memory now, or at the end, bytes.'),
+        heapMaxBytes: amount('The most JavaScript heap in use seen, bytes.'),
+      })
+      .describe('Memory of the process.'),
+    verdict: z.string().describe('What is going on, in one plain sentence.'),
+  })
+  .describe('The status of a running pipeline, and the report of a finished one.')
+
+/** The JSON Schema (draft 2020-12) of a status, as it is published in `headgate/status.schema.json`. */
+export function statusJsonSchema(): object {
+  const { $schema, ...rest } = z.toJSONSchema(statusSchema)
+  return { $schema, title: 'Headgate status', ...rest }
+}
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+
+/** Fails to compile when `Status` and the schema are not the same shape, field by field. */
+type Assert<T extends true> = T
+export type SchemaMatchesStatus = Assert<Same<Expand<z.infer<typeof statusSchema>>, Expand<Status>>>
+
+type Expand<T> = T extends readonly (infer E)[] ? Expand<E>[] : T extends object ? { [K in keyof T]: Expand<T[K]> } : T

@@ -1,0 +1,57 @@
+/** Puts a status together: what the engine knows, what the meter saw, and the sentence that sums it up. */
+import { verdictOf } from '../diagnose/verdict.ts'
+import type { EngineSnapshot } from '../engine/snapshot.ts'
+import type { HeadgateError } from '../model/errors.ts'
+import type { PlaceStatus, SourceStatus, Status } from '../model/status.ts'
+import type { Meter } from './meter.ts'
+
+export interface StatusInput {
+  readonly pipeline: string
+  readonly state: Status['state']
+  readonly error: HeadgateError | null
+  readonly startedAtMs: number
+  readonly nowMs: number
+  readonly snapshot: EngineSnapshot
+  readonly meter: Meter
+}
+
+export function makeStatus({ pipeline, state, error, startedAtMs, nowMs, snapshot, meter }: StatusInput): Status {
+  const perSecond = snapshot.completionPerSecond ?? 0
+  const sources: SourceStatus[] = snapshot.sources.map((source, index) => {
+    const { records, oldestMs } = meter.backlog(index)
+    return {
+      ...source,
+      backlogRecords: records,
+      backlogAgeMs: oldestMs === null ? null : Math.max(0, nowMs - oldestMs),
+    }
+  })
+  const backlogs: PlaceStatus[] = sources.map(({ name, backlogRecords }) => ({
+    name: `${name} backlog`,
+    records: backlogRecords ?? 0,
+    bytes: 0,
+    seconds: !backlogRecords ? 0 : perSecond > 0 ? backlogRecords / perSecond : null,
+    limitRecords: null,
+  }))
+  const ages = sources.map((source) => source.backlogAgeMs ?? 0)
+  if (snapshot.oldestOpenMs !== null) ages.push(nowMs - snapshot.oldestOpenMs)
+  const status: Status = {
+    schema: 1,
+    pipeline,
+    state,
+    error: error && { code: error.code, message: error.message },
+    startedAtMs,
+    nowMs,
+    records: snapshot.records,
+    completionPerSecond: perSecond,
+    latencyMs: snapshot.latencyMs,
+    queueAgeMs: Math.max(0, ...ages),
+    admission: snapshot.admission,
+    places: [...backlogs, ...snapshot.places],
+    sources,
+    stages: snapshot.stages,
+    checks: snapshot.checks,
+    memory: meter.memory(),
+    verdict: '',
+  }
+  return { ...status, verdict: verdictOf(status) }
+}
