@@ -75,6 +75,7 @@ describe('the terminal view', () => {
   test('shows every row when there is room', () => {
     const view = text(sampleStatus(70), 80, 50)
     for (const { name } of sampleStatus(70).places) expect(view).toContain(name)
+    expect(view).toContain(' empty: prefetch, fraud backoff')
   })
 
   test('says the same with colour as without', () => {

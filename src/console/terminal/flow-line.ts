@@ -68,13 +68,15 @@ function gate({ admission }: Status): Step {
     admission.limitRecords > 0 ? admission.records / admission.limitRecords : 0,
     admission.limitBytes > 0 ? admission.bytes / admission.limitBytes : 0,
   )
-  const shown = span(` ${percent(share)}`, share >= FULL ? 'warn' : 'accent')
+  // Above its limit when the limit has just become narrower.
+  const shown = span(share > 1 ? ' >100%' : ` ${percent(share)}`, share >= FULL ? 'warn' : 'accent')
   return { name: 'gate', figures: [shown], fold: 0 }
 }
 
 function stageStep(stage: StageStatus, index: number, stages: readonly StageStatus[]): Step {
   const last = index === stages.length - 1
-  if (stage.limit === null) return { name: stage.name, figures: [], fold: last ? 0 : SIMPLE.has(stage.kind) ? 2 : 1 }
+  if (stage.limit === null || stage.kind === 'batch')
+    return { name: stage.name, figures: [], fold: last ? 0 : SIMPLE.has(stage.kind) ? 2 : 1 }
   const full = stage.limit > 0 && stage.inFlight >= stage.limit * FULL
   const shown = span(` ${count(stage.inFlight)}/${count(stage.limit)}`, full ? 'warn' : 'accent')
   return { name: stage.name, figures: [shown], fold: 0 }

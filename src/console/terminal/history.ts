@@ -39,14 +39,21 @@ export function completed(status: Status): number {
 
 export class History {
   private readonly samples: Sample[] = []
+  private readonly used = new Set<string>()
 
   /** Remembers the status if a second has passed since the last sample; a clock or counter that fell starts afresh. */
   add(status: Status): void {
+    for (const { name, records } of status.places) if (records > 0) this.used.add(name)
     const last = this.samples.at(-1)
     if (last && (status.nowMs < last.nowMs || status.records.in < last.in)) this.samples.length = 0
     else if (last && status.nowMs - last.nowMs < SAMPLE_MS) return
     this.samples.push(sample(status))
     if (this.samples.length > CAPACITY) this.samples.shift()
+  }
+
+  /** True when the place has held a record since the view began. */
+  hasHeld(place: string): boolean {
+    return this.used.has(place)
   }
 
   /** Records delivered a second over the last ten seconds, or null before there are two moments to compare. */

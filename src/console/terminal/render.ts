@@ -32,7 +32,9 @@ const STATE_TONES: Readonly<Record<Status['state'], Tone>> = {
 
 const MARGIN = ' '
 /** The peak stays below the sparkline's full height, so that a steady rate is a calm line and not a wall. */
-const HEADROOM = 1.3
+const HEADROOM = 1.5
+/** Arrivals above this multiple of the best completion are cut off: the first fill would flatten all that follows. */
+const BURST = 2
 const WIDE = 110
 const NO_LINE: Line = []
 
@@ -61,7 +63,7 @@ function withTables(
   const fixed = [...top, ...bottom].flat().length + 3
   const free = rows === undefined ? Number.POSITIVE_INFINITY : rows - fixed
   const stages = stagesTable(status, history, width, Math.max(2, free - Math.min(2, status.places.length)))
-  const places = placesTable(status, width, Math.max(2, free - stages.rows.length))
+  const places = placesTable(status, history, width, Math.max(2, free - stages.rows.length))
   const tables = [places, stages].filter((table) => table.rows.length > 0)
   return [...top, ...tables.map(({ heading, rows: body }) => [heading, ...body]), ...bottom]
 }
@@ -86,7 +88,8 @@ function rates(status: Status, history: History, width: number): readonly Line[]
   ]
   const chart = Math.max(0, Math.min(90, width - 20 - 38))
   const series = history.series(chart)
-  const peak = Math.max(1, ...series.in, ...series.done) * HEADROOM
+  const done = Math.max(1, ...series.done)
+  const peak = Math.min(Math.max(done, ...series.in), done * BURST) * HEADROOM
   const rows = [
     [span(left('done', 6)), span(right(rate(status.completionPerSecond), 11), 'strong'), chart, series.done, 'accent'],
     [span(left('in', 6)), span(right(rate(history.inPerSecond(status)), 11)), chart, series.in, 'dim'],

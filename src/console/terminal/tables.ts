@@ -6,7 +6,7 @@
 import type { PlaceStatus, StageStatus, Status } from '../../model/status.ts'
 import { level, stateBar, stateWords } from './bars.ts'
 import { bytes, count, duration, percent, ratio, UNKNOWN } from './figures.ts'
-import type { History } from './history.ts'
+import type { History, StageWindow } from './history.ts'
 import { cutLine, type Line, left, lineCells, right, span, type Tone } from './spans.ts'
 
 const WIDE = 110
@@ -16,16 +16,20 @@ export interface Table {
   readonly rows: readonly Line[]
 }
 
-export function placesTable(status: Status, width: number, rows: number): Table {
+/** Places that hold or have held records; those that never did share one line at the end. */
+export function placesTable(status: Status, history: History, width: number, rows: number): Table {
   const wide = width >= WIDE
+  const used = status.places.filter(({ name, records }) => records > 0 || history.hasHeld(name))
+  const unused = status.places.filter((place) => !used.includes(place))
   const name = nameWidth(status.places, wide ? 30 : 22)
   const heading = [
     span(left('waiting', name), 'strong'),
     span(right('records', 13) + right('bytes', 12) + right('empties in', 13), 'dim'),
     span(left('    of its limit', 16), 'dim'),
   ]
-  const shown = fullest(status.places, rows)
-  return { heading: cutLine(heading, width), rows: shown.map((place) => cutLine(placeRow(place, name, wide), width)) }
+  const shown = fullest(used, unused.length > 0 ? rows - 1 : rows).map((place) => placeRow(place, name, wide))
+  if (unused.length > 0) shown.push([span(`empty: ${unused.map((place) => place.name).join(', ')}`, 'dim')])
+  return { heading: cutLine(heading, width), rows: shown.map((row) => cutLine(row, width)) }
 }
 
 function placeRow(place: PlaceStatus, name: number, wide: boolean): Line {
@@ -38,7 +42,7 @@ function placeRow(place: PlaceStatus, name: number, wide: boolean): Line {
     span(right(place.bytes > 0 ? bytes(place.bytes) : UNKNOWN, 12), tone),
     span(right(empty ? UNKNOWN : empties, 13), empty ? 'dim' : place.seconds === null ? 'warn' : 'plain'),
   ]
-  if (place.limitRecords === null || place.limitRecords <= 0) return figures
+  if (empty || place.limitRecords === null || place.limitRecords <= 0) return figures
   const share = place.records / place.limitRecords
   const bar = level(share, wide ? 20 : 10, share >= 0.9 ? 'warn' : 'accent')
   return [...figures, span('    '), ...bar, span(` ${percent(share)}`, 'dim')]
@@ -52,8 +56,7 @@ function fullest(places: readonly PlaceStatus[], rows: number): readonly PlaceSt
 }
 
 export function stagesTable(status: Status, history: History, width: number, rows: number): Table {
-  const working = status.stages.filter(({ limit, attempts }) => limit !== null || attempts > 0)
-  const stages = (working.length > 0 ? working : status.stages).slice(0, rows)
+  const stages = busiest(status.stages, rows)
   const wide = width >= WIDE
   const columns = { name: nameWidth(stages, wide ? 24 : 16), bar: barWidth(width), words: wide ? 2 : 1 }
   const words = columns.words * WORD_CELLS
@@ -67,6 +70,13 @@ export function stagesTable(status: Status, history: History, width: number, row
     heading: cutLine(heading, width),
     rows: stages.map((stage) => cutLine(stageRow(stage, status, history, columns, wide), width)),
   }
+}
+
+/** All stages when there is room, else those with slots first, still in the order of the flow. */
+function busiest(stages: readonly StageStatus[], rows: number): readonly StageStatus[] {
+  if (stages.length <= rows) return stages
+  const kept = new Set(stages.toSorted((one, other) => (other.limit ?? -1) - (one.limit ?? -1)).slice(0, rows))
+  return stages.filter((stage) => kept.has(stage))
 }
 
 /** Enough for `▓ backoff 100%` and a blank. */
@@ -90,25 +100,33 @@ function stageRow(
     span(' '.repeat(Math.max(0, WORD_CELLS - lineCells(word)))),
   ])
   const missing = columns.words * WORD_CELLS - lineCells(words)
-  const share429 = window.attempts > 0 ? window.rejected429 / window.attempts : 0
-  const tries = ratio(window.attempts, window.first)
-  const limit = stage.limit === null ? '' : `/${count(stage.limit)}`
+  const shown = stage.limit === null ? '' : `${count(stage.inFlight)}/${count(stage.limit)}`
   return [
     span(left(stage.name, columns.name + 2)),
     ...stateBar(window.shares, columns.bar),
     span('  '),
     ...words,
     span(' '.repeat(Math.max(0, missing))),
-    span(right(`${count(stage.inFlight)}${limit}`, 11)),
+    ...(ATTEMPTING.has(stage.kind) ? [span(right(shown, 11)), ...attempts(stage, window, wide)] : []),
+  ]
+}
+
+/** The kinds of stage whose work can fail and be tried again. */
+const ATTEMPTING = new Set(['call', 'sink'])
+
+function attempts(stage: StageStatus, window: StageWindow, wide: boolean): Line {
+  const share429 = window.attempts > 0 ? window.rejected429 / window.attempts : 0
+  const tries = ratio(window.attempts, window.first)
+  const narrow = [
     span(right(tries, 6), Number(tries) > 1.5 ? 'bad' : 'plain'),
     span(right(window.attempts > 0 ? percent(share429) : UNKNOWN, 5), share429 > 0.05 ? 'warn' : 'plain'),
     span(right(count(stage.timeouts), 9), stage.timeouts > 0 ? 'warn' : 'dim'),
-    ...(wide
-      ? [
-          span(right(count(stage.failed), 8), stage.failed > 0 ? 'warn' : 'dim'),
-          span(right(stage.ok > 0 ? duration(stage.latencyMs.p99) : UNKNOWN, 9)),
-        ]
-      : []),
+  ]
+  if (!wide) return narrow
+  return [
+    ...narrow,
+    span(right(count(stage.failed), 8), stage.failed > 0 ? 'warn' : 'dim'),
+    span(right(stage.ok > 0 ? duration(stage.latencyMs.p99) : UNKNOWN, 9)),
   ]
 }
 
