@@ -4,6 +4,7 @@
  * checked plan; whatever is wrong was refused before it existed.
  */
 import type { Source } from '../model/connector.ts'
+import { type ErrorCode, HeadgateError } from '../model/errors.ts'
 import type { AdmissionPlan, FailurePolicy, FlowPlan, Plan, SourcePlan } from '../model/plan.ts'
 import type { Status } from '../model/status.ts'
 import { MIB } from '../model/units.ts'
@@ -38,10 +39,12 @@ export class Pipeline {
     return start(this.plan, options)
   }
 
-  /** Starts and waits until it is finished: the sources ended, it was drained or stopped, or it failed. */
+  /** Starts and waits until the sources have ended or it was drained. Throws the error that made it fail. */
   async run(options?: StartOptions): Promise<Status> {
     const running = await this.start(options)
-    return running.done
+    const status = await running.done
+    if (status.error !== null) throw new HeadgateError(status.error.code as ErrorCode, status.error.message)
+    return status
   }
 }
 

@@ -97,7 +97,7 @@ export interface Status {
   startedAtMs: number
   nowMs: number
   records: RecordCounts
-  /** Records completed a second, over the last ten seconds. */
+  /** Records completed a second, weighted towards the last two seconds. */
   completionPerSecond: number
   /** From the source's timestamp to completion. */
   latencyMs: LatencyStatus

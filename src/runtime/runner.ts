@@ -152,8 +152,7 @@ export class Runner implements CallHost {
   }
 
   abortWrites(): void {
-    for (const controller of this.#writes.values())
-      controller.abort(new HeadgateError('HG_TIMEOUT', 'the pipeline is stopping'))
+    this.#writes.abort(new HeadgateError('HG_TIMEOUT', 'the pipeline is stopping'))
   }
 
   /** Takes effect in the next turn; throws at once when a stage is unknown. */

@@ -6,7 +6,7 @@ import { sinkOf, sourceOf } from './doubles.ts'
 vi.mock('../../src/runtime/start.ts', () => ({ start: vi.fn() }))
 
 const whole = pipeline('p').from(sourceOf()).to(sinkOf())
-const status = { state: 'stopped' }
+const status = { state: 'stopped', error: null }
 const running = { status: () => status, done: Promise.resolve(status) }
 
 describe('a pipeline', () => {
@@ -24,6 +24,12 @@ describe('a pipeline', () => {
 
   it('is run until it is finished', async () => {
     expect(await whole.run()).toBe(status)
+  })
+
+  it('throws the error that made it fail', async () => {
+    const failed = { state: 'failed', error: { code: 'HG_TIMEOUT', message: 'no result' } }
+    vi.mocked(start).mockResolvedValue({ done: Promise.resolve(failed) } as never)
+    await expect(whole.run()).rejects.toMatchObject({ code: 'HG_TIMEOUT', message: 'no result' })
   })
 
   it('says so when it cannot be started', async () => {
