@@ -94,7 +94,12 @@ export function median(values: readonly number[]): number {
 }
 
 /** Measures one row; `say` hears about every single measurement. */
-export async function measureRow(bench: string, row: Row, repeats: number, say: (text: string) => void): Promise<Result> {
+export async function measureRow(
+  bench: string,
+  row: Row,
+  repeats: number,
+  say: (text: string) => void,
+): Promise<Result> {
   const sides = new Map([['headgate', row.headgate], ...Object.entries(row.peers)])
   const values = new Map<string, number[]>([...sides.keys()].map((label) => [label, []]))
   const ratios = new Map<string, number[]>(Object.keys(row.peers).map((label) => [label, []]))

@@ -13,10 +13,13 @@ const all = (n: number): number => n
 const KEYED = 2_000_000
 const STUCK_AHEAD = 100_000
 
-/** Adds up to `keys` different keys; made before the run, as a broker would deliver them. */
-function keyed(keys: number): (value: number) => string {
-  const names = Array.from({ length: keys }, (_, index) => `key-${index}`)
+/** The key of a value out of `keys` names, made before the run, as a broker would deliver them. */
+function keyed(keys: number, names = keyNames(keys)): (value: number) => string {
   return (value) => names[value % keys] as string
+}
+
+function keyNames(keys: number): string[] {
+  return Array.from({ length: keys }, (_, index) => `key-${index}`)
 }
 
 function syncSide({ pipeline, memory }: Headgate): Contender {
@@ -38,19 +41,39 @@ function callSide({ pipeline, memory }: Headgate, order: 'none' | 'key', keys: n
   })
 }
 
+const MILLION = 1_000_000
+
+function keysSide(headgate: Headgate, keys: number): Contender {
+  const side = callSide(headgate, 'key', keys, KEYED)
+  if (keys < MILLION) return side
+  return {
+    ...side,
+    async inspect() {
+      const values = numbers(MILLION)
+      const names = keyNames(MILLION)
+      const few = await heapInFlight(headgate, values, keyed(10_000, names))
+      const many = await heapInFlight(headgate, values, keyed(MILLION, names))
+      return { 'bytes a key': Math.round((many - few) / (MILLION - 10_000)) }
+    },
+  }
+}
+
 /**
- * A million records in flight at once, blocked behind a call that does not end, with as many keys as asked for: the
- * heap they take is what a key costs, once the same records with few keys are subtracted.
+ * The heap while all values are in flight at once, waiting behind calls that do not end. With many keys and with few
+ * the records are the same: the difference is what the keys cost.
  */
-async function heapInFlight({ pipeline, memory }: Headgate, keys: number): Promise<number> {
-  const records = 1_000_000
+async function heapInFlight(
+  { pipeline, memory }: Headgate,
+  values: readonly number[],
+  key: (value: number) => string,
+): Promise<number> {
+  const records = values.length
   let release = (): void => {}
   const gate = new Promise<void>((resolve) => {
     release = resolve
   })
-  const source = memory.source(numbers(records), { key: keyed(keys) })
-  const running = await pipeline('bench', { admission: { records, bytes: 2 ** 32 } })
-    .from(source)
+  const running = await pipeline('bench', { admission: { records, bytes: 2 ** 32, residenceMs: 2 ** 31 - 1 } })
+    .from(memory.source(values, { key }))
     .call('block', (value: number) => gate.then(() => value), {
       order: 'key',
       concurrency: CONCURRENCY,
@@ -62,24 +85,11 @@ async function heapInFlight({ pipeline, memory }: Headgate, keys: number): Promi
   for (let waited = 0; running.status().records.inFlight < records && waited < 20_000; waited += 50) await delay(50)
   globalThis.gc?.()
   const bytes = process.memoryUsage().heapUsed
-  const inFlight = running.status().records.inFlight
+  const { inFlight } = running.status().records
   release()
   await running.done
-  return inFlight === records ? bytes : Number.NaN
-}
-
-function keysSide(headgate: Headgate, keys: number): Contender {
-  const side = callSide(headgate, 'key', keys, KEYED)
-  if (keys < 1_000_000) return side
-  return {
-    ...side,
-    async run(n) {
-      await side.run(n)
-    },
-    async finish() {
-      await side.finish?.()
-    },
-  }
+  if (inFlight !== records) throw new Error(`only ${inFlight} of ${records} records came in flight`)
+  return bytes
 }
 
 /** One record of its own key does not settle until everything else is done. */

@@ -66,7 +66,7 @@ for (let elapsedMs = 0; !stopped && generated < most; elapsedMs = Date.now() - s
       generated += 1
       const timestampMs = startedAtMs + Math.round(arrivals.timeOf(generated))
       const payment = next(timestampMs)
-      batch.push({ key: payment.accountId, value: JSON.stringify(payment), timestampMs })
+      batch.push({ key: payment.accountId, value: payment, timestampMs })
     }
     await log.append('payments', batch)
   }

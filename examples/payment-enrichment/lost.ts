@@ -27,8 +27,7 @@ export async function account(logDirectory: string, group: string): Promise<Acco
     const lastSequence = new Map<string, number>()
     let enrichedAgain = 0
     let outOfOrder = 0
-    for (const record of readAll(log, 'enriched')) {
-      const payment = JSON.parse(record.value) as Payment
+    for (const { value: payment } of readAll<Payment>(log, 'enriched')) {
       if (results.has(payment.paymentId)) {
         enrichedAgain += 1
         continue
@@ -38,18 +37,15 @@ export async function account(logDirectory: string, group: string): Promise<Acco
       else lastSequence.set(payment.accountId, payment.sequence)
     }
     const dead = new Set<string>()
-    for (const record of readAll(log, 'payments.dead')) {
-      dead.add((JSON.parse((JSON.parse(record.value) as { value: string }).value) as Payment).paymentId)
-    }
+    for (const { value } of readAll<Payment>(log, 'payments.dead')) dead.add(value.paymentId)
     const positions = committedPositions(log, 'payments', group)
     const lost: string[] = []
     let generated = 0
     let committed = 0
-    for (const record of readAll(log, 'payments')) {
+    for (const { partition, offset, value: payment } of readAll<Payment>(log, 'payments')) {
       generated += 1
-      if (record.offset >= (positions.get(record.partition) ?? 0)) continue
+      if (offset >= positions.get(partition)!) continue
       committed += 1
-      const payment = JSON.parse(record.value) as Payment
       const settled = payment.amount === 0 || results.has(payment.paymentId) || dead.has(payment.paymentId)
       if (!settled) lost.push(payment.paymentId)
     }

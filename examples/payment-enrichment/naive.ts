@@ -8,14 +8,14 @@ import { openLog } from 'headgate/log'
 import { type ConsumerLine, rssPeakMiB } from './consumer-line.ts'
 import { endWithParent } from './flags.ts'
 import { Latencies } from './latency.ts'
-import { commitRead, readOn, startAtCommitted } from './log-reading.ts'
+import { commitPositions, committedPositions, parsed, readOn } from './log-reading.ts'
 import type { EnrichedPayment, Payment, Score } from './payment.ts'
 import { post } from './pooled-post.ts'
 
 const fraudUrl = process.env['HEADGATE_FRAUD_URL'] ?? 'http://127.0.0.1:8080'
 const log = await openLog(process.env['HEADGATE_LOG'] ?? './headgate-payments')
 const GROUP = 'naive'
-const CHUNK = 500
+const CHUNK = 100 // records of each partition
 const ATTEMPTS = 10
 
 const latencies = new Latencies()
@@ -55,7 +55,7 @@ async function processChunk(payments: readonly Payment[]): Promise<void> {
   const written = enriched.filter((payment) => payment !== null)
   await log.append(
     'enriched',
-    written.map((payment) => ({ key: payment.accountId, value: JSON.stringify(payment) })),
+    written.map((payment) => ({ key: payment.accountId, value: payment })),
   )
   pending -= payments.length
 }
@@ -70,22 +70,22 @@ process.once('SIGTERM', () => {
 })
 endWithParent()
 
-const positions = startAtCommitted(log, 'payments', GROUP)
+const positions = committedPositions(log, 'payments', GROUP)
 const chunks = new Set<Promise<void>>()
 setInterval(() => console.log(JSON.stringify(line())), 1_000)
-const committing = setInterval(() => commitRead(log, 'payments', GROUP, positions), 1_000)
+const committing = setInterval(() => void commitPositions(log, 'payments', GROUP, positions), 1_000)
 
 while (!stopped) {
   const records = readOn(log, 'payments', positions, CHUNK)
   if (records.length === 0) await sleep(50)
   // Not awaited: waiting for the slowest call of each chunk before reading on would be slow.
-  const chunk = processChunk(records.map((record) => JSON.parse(record.value) as Payment))
+  const chunk = processChunk(records.map((record) => parsed<Payment>(record)))
   chunks.add(chunk)
   void chunk.finally(() => chunks.delete(chunk))
   await sleep(0)
 }
 clearInterval(committing)
 await Promise.all(chunks)
-await commitRead(log, 'payments', GROUP, positions)
+await commitPositions(log, 'payments', GROUP, positions)
 console.log(JSON.stringify(line()))
 process.exit(0)

@@ -66,10 +66,9 @@ export class CallStage implements Stage {
     return this.plan.queueRecords - this.#waiting()
   }
 
-  offer(items: Item[], nowMs: number): void {
+  offer(items: Item[]): void {
     this.#meter.entered += items.length
     for (const item of items) {
-      item.arrivedMs = nowMs
       item.attempt = 0
       item.charged = 0
       if (this.#lanes === null || this.#lanes.enter(item)) this.#enqueue(item)
@@ -190,7 +189,7 @@ export class CallStage implements Stage {
       // A result that came after the time-out is still a result: the record needs no second attempt.
       this.#limiter.settled(permit, nowMs, timedOut ? TIMED_OUT : SUCCEEDED)
       this.#breaker.succeeded()
-      this.#retries.succeeded(nowMs)
+      this.#retries.succeeded()
       this.#meter.succeeded(1)
       if (timedOut) this.#meter.failed('HG_TIMEOUT', 1)
       item.value = result

@@ -13,6 +13,8 @@ import { Partition } from './partition.ts'
 import type { Inlet } from './stage.ts'
 
 const CHUNK_ITEMS = 256
+/** A pull takes no more than this at once: what it brings is worked off while it is still in the processor's cache. */
+const PULL_RECORDS = 2048
 /** Of the commit's metadata space: beyond it a partition takes in no more until its done-ahead set has shrunk. */
 const METADATA_FULL_AT = 0.75
 const COMMIT_RETRY_MS = 100
@@ -89,7 +91,7 @@ export class Intake {
       return
     }
     const paused = new Set<string>()
-    let records = sharers > 1 ? Math.max(1, Math.floor(credit.records / sharers)) : credit.records
+    let records = Math.min(PULL_RECORDS, sharers > 1 ? Math.max(1, Math.floor(credit.records / sharers)) : credit.records)
     const free = records
     let open = 0
     for (const partition of this.partitions.values()) {

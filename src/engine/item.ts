@@ -37,8 +37,6 @@ export class Item {
   /** Attempts at the present stage; `charged` are those that count against `retry.attempts`. */
   attempt = 0
   charged = 0
-  /** When it came to the present stage, engine ms. */
-  arrivedMs = 0
   failure: Failure | null = null
   /** The lanes that hold its key for it, until it leaves the stage or ends. */
   lanes: Lanes | null = null

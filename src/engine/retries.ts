@@ -24,6 +24,7 @@ export class Retries {
   readonly #backoff = new TimerHeap<Retry>()
   readonly #ready = new Ring<Retry>()
   #bytes = 0
+  #successes = 0
 
   constructor(plan: RetryPlan, nowMs: number) {
     this.#plan = plan
@@ -51,8 +52,9 @@ export class Retries {
     this.#bytes += itemBytes(item)
   }
 
-  succeeded(nowMs: number): void {
-    this.#budget.deposit(1, nowMs)
+  /** An attempt succeeded. The budget hears of it when it is asked next. */
+  succeeded(): void {
+    this.#successes += 1
   }
 
   collect(nowMs: number): void {
@@ -63,6 +65,8 @@ export class Retries {
 
   /** 0 when the budget pays for the next one that is ready, else ms until it does. */
   budgetWaitMs(nowMs: number): number {
+    this.#budget.deposit(this.#successes, nowMs)
+    this.#successes = 0
     const next = this.#ready.peek() as Retry
     return next.cost === 0 ? 0 : this.#budget.waitMs(next.cost, nowMs)
   }

@@ -149,23 +149,25 @@ class SyncStep {
   /** Leaves in `chunk` what passed; what did not is in `dropped` and `failed`. */
   apply(chunk: Item[]): void {
     const entered = chunk.length
+    const fn = this.#fn
+    const { kind } = this.plan
     let at = 0
     let kept = 0
     // One try for the run between two failures, not one for each record.
     while (at < entered) {
       try {
-        if (this.plan.kind === 'map') {
+        if (kind === 'map') {
           for (; at < entered; at += 1) {
             const item = chunk[at] as Item
-            const value = this.#fn(item.value, item.record)
+            const value = fn(item.value, item.record)
             if (value === undefined || isPromise(value)) throw this.#unusable(value)
             item.value = value
             chunk[kept++] = item
           }
-        } else if (this.plan.kind === 'filter') {
+        } else if (kind === 'filter') {
           for (; at < entered; at += 1) {
             const item = chunk[at] as Item
-            const passes = this.#fn(item.value, item.record)
+            const passes = fn(item.value, item.record)
             if (isPromise(passes)) throw this.#unusable(passes)
             if (passes) chunk[kept++] = item
             else this.dropped.push(item)
@@ -173,7 +175,7 @@ class SyncStep {
         } else {
           for (; at < entered; at += 1) {
             const item = chunk[at] as Item
-            const result = this.#fn(item.value, item.record)
+            const result = fn(item.value, item.record)
             if (isPromise(result)) throw this.#unusable(result)
             chunk[kept++] = item
           }

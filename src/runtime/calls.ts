@@ -85,14 +85,12 @@ class AttemptContext implements CallContext {
   readonly attempt: number
   readonly #run: HandlerRun
   readonly #item: Item
-  readonly #startedMs: number
   #controller: AbortController | null = null
   #aborted: HeadgateError | null = null
 
   constructor(run: HandlerRun, item: Item) {
     this.#run = run
     this.#item = item
-    this.#startedMs = run.slot.startedMs
     this.record = item.record
     this.attempt = item.attempt
   }
@@ -106,7 +104,8 @@ class AttemptContext implements CallContext {
   }
 
   get deadlineMs(): number {
-    return this.#startedMs + this.#run.stage.timeoutMs + this.#run.host.wallOffsetMs()
+    const { slot, stage, host } = this.#run
+    return slot.startedMs + stage.timeoutMs + host.wallOffsetMs()
   }
 
   get idempotencyKey(): string {

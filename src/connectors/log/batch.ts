@@ -9,7 +9,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { NO_HEADERS, type RecordHeaders, type SourceRecord } from '../../model/record.ts'
-import { decodeHeaders, encodeHeaders } from './headers.ts'
+import { decodeHeaders } from './headers.ts'
 
 export const BATCH_VERSION = 1
 const HEADER = 32
@@ -26,7 +26,8 @@ export const BATCH_BYTES = 256 * 1024
 export interface Draft {
   readonly key: string | null
   readonly value: Uint8Array | string
-  readonly headers: RecordHeaders
+  /** As `encodeHeaders` made them; null when there are none. */
+  readonly headers: Buffer | null
   readonly timestampMs: number
 }
 
@@ -70,7 +71,7 @@ export function encodeBatches(drafts: readonly Draft[]): EncodedBatch[] {
     let bytes = 0
     let to = from
     while (to < drafts.length && to - from < BATCH_RECORDS) {
-      bytes += ROW + sizeOf(drafts[to] as Draft)
+      bytes += ROW + draftBytes(drafts[to] as Draft)
       if (bytes > BATCH_BYTES && to > from) break
       to += 1
     }
@@ -80,16 +81,17 @@ export function encodeBatches(drafts: readonly Draft[]): EncodedBatch[] {
   return batches
 }
 
-function sizeOf(draft: Draft): number {
+/** Key, headers and value, in bytes. */
+export function draftBytes(draft: Draft): number {
   const key = draft.key === null ? 0 : Buffer.byteLength(draft.key)
   const value = typeof draft.value === 'string' ? Buffer.byteLength(draft.value) : draft.value.length
-  return key + value + (draft.headers === NO_HEADERS ? 0 : encodeHeaders(draft.headers).length)
+  return key + value + (draft.headers === null ? 0 : draft.headers.length)
 }
 
 function encode(drafts: readonly Draft[], from: number, to: number): EncodedBatch {
   const count = to - from
   let size = HEADER + count * ROW
-  for (let at = from; at < to; at += 1) size += sizeOf(drafts[at] as Draft)
+  for (let at = from; at < to; at += 1) size += draftBytes(drafts[at] as Draft)
   const bytes = Buffer.allocUnsafeSlow(size)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   bytes.fill(0, 0, HEADER)
@@ -100,11 +102,11 @@ function encode(drafts: readonly Draft[], from: number, to: number): EncodedBatc
   for (let index = from; index < to; index += 1) {
     const { key, value, headers, timestampMs } = drafts[index] as Draft
     const start = at
-    if (key !== null) at += bytes.utf8Write(key, at)
+    if (key !== null) at += bytes.write(key, at)
     const keyEnd = at
-    if (headers !== NO_HEADERS) at += encodeHeaders(headers).copy(bytes, at)
+    if (headers !== null) at += headers.copy(bytes, at)
     const headersEnd = at
-    if (typeof value === 'string') at += bytes.utf8Write(value, at)
+    if (typeof value === 'string') at += bytes.write(value, at)
     else {
       bytes.set(value, at)
       at += value.length
@@ -182,7 +184,7 @@ export class Batch {
     const keyEnd = keyLength === NULL_KEY ? start : start + keyLength
     const headersEnd = keyEnd + headersLength
     return new LogRecord(
-      keyLength === NULL_KEY ? null : bytes.utf8Slice(start, keyEnd),
+      keyLength === NULL_KEY ? null : bytes.toString('utf8', start, keyEnd),
       partition,
       this.baseOffset + index,
       view.getFloat64(row, true),

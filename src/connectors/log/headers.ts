@@ -8,25 +8,19 @@ const TEXT = 0
 const BYTES = 1
 const PREFIX = 9
 
-const encoded = new WeakMap<RecordHeaders, Buffer>()
-
-/** Rows of { name length u32, value length u32, kind u8, name, value }. Empty headers encode to nothing. */
-export function encodeHeaders(headers: RecordHeaders): Buffer {
-  const known = encoded.get(headers)
-  if (known) return known
+/** Rows of { name length u32, value length u32, kind u8, name, value }; null for no headers. */
+export function encodeHeaders(headers: RecordHeaders): Buffer | null {
   const parts: Buffer[] = []
   for (const [name, value] of Object.entries(headers)) {
     const nameBytes = Buffer.from(name)
-    const valueBytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value)
+    const valueBytes = Buffer.from(value as string)
     const prefix = Buffer.alloc(PREFIX)
     prefix.writeUInt32LE(nameBytes.length, 0)
     prefix.writeUInt32LE(valueBytes.length, 4)
     prefix[8] = typeof value === 'string' ? TEXT : BYTES
     parts.push(prefix, nameBytes, valueBytes)
   }
-  const bytes = Buffer.concat(parts)
-  encoded.set(headers, bytes)
-  return bytes
+  return parts.length === 0 ? null : Buffer.concat(parts)
 }
 
 export function decodeHeaders(bytes: Buffer, from: number, to: number): RecordHeaders {

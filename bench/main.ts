@@ -1,0 +1,121 @@
+/**
+ * `npm run bench -- engine|log|anchor`: runs one benchmark and prints each row beside its named peers, all measured in
+ * this same run. `--json` prints the figures for a machine, `--repeats N` sets how often (default 5), `--only text`
+ * takes the rows whose names contain the text. The exit code says whether every goal holds.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { availableParallelism, cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import Table from 'cli-table3'
+import { anchor } from './anchor.ts'
+import { bench as engine } from './engine.ts'
+import { type Bench, formatValue, measureRow, type Result } from './harness.ts'
+import { bench as log } from './log.ts'
+
+const USAGE = `npm run bench -- <engine|log|anchor> [options]
+
+  engine   the cost of a record in the engine: Effect Stream, RxJS, Node streams, p-limit
+  log      durable appends and reads of the embedded log: raw LMDB, Redis Streams
+  anchor   the payment example against an API that sustains 20,000 requests a minute
+
+  --json        print { bench, rows } instead of a table
+  --repeats N   measurements of each side (default 5)
+  --only TEXT   only rows whose name contains TEXT
+  --seconds N   anchor: how long one run takes (default 60)
+  --backlog N   anchor: the larger backlog, in records (default 10,000,000)`
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+
+/** The peers are installed at first use; they are no part of Headgate. */
+function installPeers(): void {
+  if (existsSync(`${HERE}node_modules/rxjs`)) return
+  process.stderr.write('The peers are not installed yet: npm ci --prefix bench (about 90 MB, this once)\n')
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: HERE, stdio: ['ignore', 2, 2] })
+  if (status !== 0) process.stderr.write('They could not be installed; rows are measured without them.\n')
+}
+
+async function runRows(bench: Bench, repeats: number, only: string): Promise<Result[]> {
+  installPeers()
+  const rows = bench.rows.filter((row) => row.name.includes(only))
+  if (rows.length === 0) throw new Error(`no row's name contains '${only}'`)
+  const results: Result[] = []
+  for (const row of rows) {
+    results.push(await measureRow(bench.name, row, repeats, (text) => process.stderr.write(`  ${text}\n`)))
+  }
+  return results
+}
+
+function verdictText(holds: boolean | null): string {
+  return holds === null ? 'not measured' : holds ? 'holds' : 'MISSED'
+}
+
+function print(name: string, results: readonly Result[]): void {
+  const cpu = cpus()[0]?.model.trim() ?? 'unknown CPU'
+  console.log(`bench ${name} · Node.js ${process.version} · ${availableParallelism()} × ${cpu}`)
+  const table = new Table({
+    head: ['row', 'side', 'value', 'headgate ÷ side', 'goal'],
+    style: { head: [], border: [], compact: true },
+  })
+  for (const row of results) {
+    const ours = row.headgate === null ? '–' : `${formatValue(row.headgate)} ${row.unit}`
+    table.push([row.name, 'headgate', ours, '', verdictText(row.holds)])
+    for (const label of new Set([...Object.keys(row.peers), ...Object.keys(row.goal)])) {
+      const value = row.peers[label]
+      const ratio = row.ratio[label]
+      const goal = row.goal[label]
+      table.push([
+        '',
+        label,
+        value === undefined ? '–' : `${formatValue(value)} ${row.unit}`,
+        ratio === undefined ? '–' : ratio.toFixed(2),
+        goal === undefined ? '' : `≥ ${goal.toFixed(2)}${ratio === undefined ? '' : ratio >= goal ? ' ✓' : ' ✗'}`,
+      ])
+    }
+  }
+  console.log(table.toString())
+  for (const row of results) {
+    for (const [note, value] of Object.entries(row.notes)) console.log(`${row.name} · ${note}: ${formatValue(value)}`)
+    for (const [label, reason] of Object.entries(row.skipped)) console.log(`SKIPPED ${row.name} · ${label}: ${reason}`)
+  }
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} must be a whole number from 1, got '${text}'`)
+  return value
+}
+
+async function main(): Promise<boolean> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      repeats: { type: 'string', default: '5' },
+      only: { type: 'string', default: '' },
+      seconds: { type: 'string', default: '60' },
+      backlog: { type: 'string', default: '10000000' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const name = positionals[0]
+  if (values.help || name === undefined || !['engine', 'log', 'anchor'].includes(name)) {
+    console.log(USAGE)
+    return values.help
+  }
+  const results =
+    name === 'anchor'
+      ? await anchor({ seconds: positive('seconds', values.seconds), backlog: positive('backlog', values.backlog) })
+      : await runRows(name === 'engine' ? engine : log, positive('repeats', values.repeats), values.only)
+  if (values.json) console.log(JSON.stringify({ bench: name, rows: results }, null, 2))
+  else print(name, results)
+  return results.every((row) => row.holds !== false)
+}
+
+try {
+  process.exitCode = (await main()) ? 0 : 1
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 2
+}
