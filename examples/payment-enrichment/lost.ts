@@ -37,7 +37,10 @@ export async function account(logDirectory: string, group: string): Promise<Acco
       else lastSequence.set(payment.accountId, payment.sequence)
     }
     const dead = new Set<string>()
-    for (const { value } of readAll<Payment>(log, 'payments.dead')) dead.add(value.paymentId)
+    // A dead letter holds the payload as it arrived, as text.
+    for (const { value: letter } of readAll<{ value: string }>(log, 'payments.dead')) {
+      dead.add((JSON.parse(letter.value) as Payment).paymentId)
+    }
     const positions = committedPositions(log, 'payments', group)
     const lost: string[] = []
     let generated = 0

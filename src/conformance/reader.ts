@@ -24,6 +24,7 @@ export class Reader {
   readonly assignments = new Map<string, Assignment>()
   readonly lost: string[] = []
   readonly revoked: string[] = []
+  closed = false
   /** What the reader does before it lets a revoked partition go. */
   letGo: (partitions: readonly string[]) => Promise<void> = async () => {}
 
@@ -93,6 +94,7 @@ export class Reader {
   }
 
   async close(): Promise<void> {
+    this.closed = true
     await this.source.close(new AbortController().signal)
   }
 }

@@ -59,7 +59,7 @@ async function play<W extends SourceWorld>(harness: SourceHarness<W>, traits: Tr
     for (const partition of world.partitions) await world.append(partition, rule.records, rule.bytes)
     await rule.run(scene)
   } finally {
-    for (const reader of readers) await reader.close()
+    for (const reader of readers) if (!reader.closed) await reader.close()
     await world.destroy()
   }
 }

@@ -41,8 +41,7 @@ export class Runner implements CallHost {
   #timerMs = Number.POSITIVE_INFINITY
   readonly #pulls: (AbortController | null)[]
   readonly #reopenings: number[]
-  /** One for all writes: it is aborted only when the pipeline leaves them behind. */
-  readonly #writes = new AbortController()
+  readonly #writes = new Map<Write, AbortController>()
   readonly #releases = new Map<string, () => void>()
   #ended = false
 
@@ -152,7 +151,8 @@ export class Runner implements CallHost {
   }
 
   abortWrites(): void {
-    this.#writes.abort(new HeadgateError('HG_TIMEOUT', 'the pipeline is stopping'))
+    const reason = new HeadgateError('HG_TIMEOUT', 'the pipeline is stopping')
+    for (const controller of this.#writes.values()) controller.abort(reason)
   }
 
   /** Takes effect in the next turn; throws at once when a stage is unknown. */
@@ -252,13 +252,18 @@ export class Runner implements CallHost {
   }
 
   async #write(stage: SinkStage, write: Write): Promise<void> {
+    // A signal for each write: a sink that leaves its listener behind leaks nothing.
+    const controller = new AbortController()
+    this.#writes.set(write, controller)
     try {
       const batch = { values: write.values as never[], origins: write.origins }
-      const result = await stage.plan.sink.write(batch, this.#writes.signal)
+      const result = await stage.plan.sink.write(batch, controller.signal)
       this.input(() => this.engine.wrote(stage, write, result))
     } catch (thrown) {
       this.log.warn({ sink: stage.name, records: write.items.length }, `a write failed: ${describe(thrown)}`)
       this.input(() => this.engine.wrote(stage, write, { threw: thrown }))
+    } finally {
+      this.#writes.delete(write)
     }
   }
 
