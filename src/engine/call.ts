@@ -284,9 +284,9 @@ export class CallStage implements Stage {
       this.#outboxBytes -= itemBytes(item)
       this.#meter.left += 1
     }
-    // Offered in the order of completion, and the lanes are released only then: a key's order reaches the next stage.
+    // Leaving a lane starts nothing: the next of the key starts in this stage's own step, after this one has moved on.
+    for (const item of items) item.lanes?.leave(item)
     this.#target.offer(items, nowMs)
-    for (const item of items) if (item.lanes === this.#lanes) this.#lanes?.leave(item)
     return true
   }
 

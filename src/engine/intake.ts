@@ -91,7 +91,10 @@ export class Intake {
       return
     }
     const paused = new Set<string>()
-    let records = Math.min(PULL_RECORDS, sharers > 1 ? Math.max(1, Math.floor(credit.records / sharers)) : credit.records)
+    let records = Math.min(
+      PULL_RECORDS,
+      sharers > 1 ? Math.max(1, Math.floor(credit.records / sharers)) : credit.records,
+    )
     const free = records
     let open = 0
     for (const partition of this.partitions.values()) {

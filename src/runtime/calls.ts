@@ -118,12 +118,15 @@ class AttemptContext implements CallContext {
     return this.#run.host.log
   }
 
-  async pool<R>(acquire: () => PromiseLike<R>): Promise<R> {
-    this.#tellPooling(true)
-    try {
-      return await acquire()
-    } finally {
-      this.#tellPooling(false)
+  /** A function of its own, so that a handler may take it out of the context. */
+  get pool(): CallContext['pool'] {
+    return async (acquire) => {
+      this.#tellPooling(true)
+      try {
+        return await acquire()
+      } finally {
+        this.#tellPooling(false)
+      }
     }
   }
 
