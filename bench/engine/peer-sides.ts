@@ -21,14 +21,14 @@ async function peer<T>(name: string, load: () => Promise<T>): Promise<T> {
 
 const SIDES: Readonly<Record<string, () => Contender>> = {
   'effect-sync': () =>
-    counting({ warm: 300_000 }, keptOf, async (values) => {
+    counting({ warm: 3_000_000 }, keptOf, async (values) => {
       const { Effect, Stream } = await peer('effect', () => import('effect'))
       const mapped = Stream.map(Stream.fromIterable(values), add)
       return Effect.runPromise(Stream.runCount(Stream.map(Stream.filter(mapped, notThird), double)))
     }),
 
   'rxjs-sync': () =>
-    counting({ warm: 300_000 }, keptOf, async (values) => {
+    counting({ warm: 3_000_000 }, keptOf, async (values) => {
       const { filter, from, map } = await peer('rxjs', () => import('rxjs'))
       return new Promise<number>((resolve, reject) => {
         let count = 0
@@ -39,7 +39,7 @@ const SIDES: Readonly<Record<string, () => Contender>> = {
     }),
 
   'node-streams-sync': () =>
-    counting({ warm: 100_000 }, keptOf, async (values) => {
+    counting({ warm: 500_000 }, keptOf, async (values) => {
       let count = 0
       const mapping = (fn: (value: number) => number) =>
         new Transform({ objectMode: true, transform: (value: number, _encoding, done) => done(null, fn(value)) })
@@ -59,7 +59,7 @@ const SIDES: Readonly<Record<string, () => Contender>> = {
     }),
 
   'generators-sync': () =>
-    counting({ warm: 100_000 }, keptOf, async (values) => {
+    counting({ warm: 500_000 }, keptOf, async (values) => {
       async function* map(input: AsyncIterable<number> | Iterable<number>, fn: (value: number) => number) {
         for await (const value of input) yield fn(value)
       }
@@ -95,7 +95,7 @@ const SIDES: Readonly<Record<string, () => Contender>> = {
     }),
 
   'p-limit-call': () =>
-    counting({ warm: 50_000, most: 1_000_000 }, all, async (values) => {
+    counting({ warm: 500_000, most: 1_000_000 }, all, async (values) => {
       const { default: pLimit } = await peer('p-limit', () => import('p-limit'))
       const limit = pLimit(CONCURRENCY)
       let count = 0
@@ -108,7 +108,7 @@ const SIDES: Readonly<Record<string, () => Contender>> = {
     }),
 
   'rxjs-call': () =>
-    counting({ warm: 50_000, most: 1_000_000 }, all, async (values) => {
+    counting({ warm: 500_000, most: 1_000_000 }, all, async (values) => {
       const { from, mergeMap } = await peer('rxjs', () => import('rxjs'))
       let count = 0
       // In portions as well: mergeMap buffers what it cannot start, and takes from that buffer in linear time.

@@ -22,6 +22,7 @@ export class Admission {
   #bytes = 0
   #reservedRecords = 0
   #reservedBytes = 0
+  #pulls = 0
   #heldRecords = 0
   #heldBytes = 0
   #heapShare = 0
@@ -58,11 +59,13 @@ export class Admission {
   reserve(credit: Credit): void {
     this.#reservedRecords += credit.records
     this.#reservedBytes += credit.bytes
+    this.#pulls += 1
   }
 
   unreserve(credit: Credit): void {
     this.#reservedRecords -= credit.records
     this.#reservedBytes -= credit.bytes
+    this.#pulls -= 1
   }
 
   admit(records: number, bytes: number): void {
@@ -98,17 +101,19 @@ export class Admission {
   /** What may be pulled now; records and bytes of at least 1, or null. */
   credit(): Credit | null {
     const records = this.limit().records - this.records - this.#reservedRecords
-    const used = this.bytes + this.#reservedBytes
-    // The first record of a pull may exceed the byte credit, so one record's worth is kept back for it.
-    const bytes = this.limits.bytes - used - (used === 0 ? 0 : this.limits.maxRecordBytes)
+    const bytes = this.#freeBytes()
     return records >= 1 && bytes >= 1 ? { records, bytes } : null
   }
 
   /** Why nothing (more) may be pulled. */
   reason(): AdmissionReason {
-    const used = this.bytes + this.#reservedBytes
     const { records, reason } = this.limit()
-    if (used > 0 && this.limits.bytes - used - this.limits.maxRecordBytes < 1 && this.records < records) return 'bytes'
-    return reason
+    return this.#freeBytes() < 1 && this.records < records ? 'bytes' : reason
+  }
+
+  /** The first record of every pull may exceed its byte credit, so one record's worth is kept back for each. */
+  #freeBytes(): number {
+    const used = this.bytes + this.#reservedBytes
+    return this.limits.bytes - used - (used === 0 ? 0 : (this.#pulls + 1) * this.limits.maxRecordBytes)
   }
 }

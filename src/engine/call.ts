@@ -5,11 +5,13 @@
  * Invariant: attempts in progress ≤ limit, and an item holds its lane until it has left the stage or ended.
  */
 import { Breaker } from '../control/breaker.ts'
-import { type AttemptOutcome, FixedLimiter } from '../control/limiter.ts'
+import { FixedLimiter } from '../control/limiter.ts'
 import { RateLimit } from '../control/rate.ts'
-import { classify, HeadgateError } from '../model/errors.ts'
+import { classify, type HeadgateError } from '../model/errors.ts'
 import type { CallPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
+import { IGNORED, outcomeOf, retryAfterOf, SUCCEEDED, TIMED_OUT, timeoutError, undefinedResult } from './attempt.ts'
+import type { Caller } from './commands.ts'
 import type { Core } from './core.ts'
 import { FairQueue } from './fair-queue.ts'
 import { type Item, isFenced, itemBytes, markStarted, RETURNED } from './item.ts'
@@ -21,10 +23,8 @@ import { StageMeter } from './stage-meter.ts'
 
 /** How long an aborted handler may take to settle before its slot is given away. */
 const ABORT_GRACE_MS = 1000
-/** The longest Retry-After that is believed. */
-const MAX_RETRY_AFTER_MS = 60_000
 
-export class CallStage implements Stage {
+export class CallStage implements Stage, Caller {
   readonly name: string
   readonly plan: CallPlan
   readonly #core: Core
@@ -211,14 +211,15 @@ export class CallStage implements Stage {
     this.#meter.failed(error.code, 1)
     if (error.code === 'HG_OVERLOADED') {
       this.#breaker.undecided()
-      if (error.retryAfterMs !== undefined) {
-        const pauseMs = Math.min(MAX_RETRY_AFTER_MS, Math.max(0, error.retryAfterMs))
-        this.#retryAfterMs = Math.max(this.#retryAfterMs, nowMs + pauseMs)
-      }
+      this.#retryAfterMs = Math.max(this.#retryAfterMs, nowMs + retryAfterOf(error))
     } else if (error.code === 'HG_TIMEOUT' || error.code === 'HG_CONNECTION_LOST') {
       this.#breaker.failed(nowMs, this.#core.random.next())
     } else if (error.scope === 'record') {
       this.#breaker.succeeded() // it answered; what it said concerns this record alone
+    }
+    if (this.#core.givesUp) {
+      this.#core.finish(item, RETURNED)
+      return
     }
     // The record's attempts are used up by its own failures, not by those of a downstream that is down for all.
     if (error.scope === 'record' && !probing) item.charged += 1
@@ -312,12 +313,10 @@ export class CallStage implements Stage {
 
   wakeMs(): number {
     let wake = Math.min(this.#reasonWakeMs, this.#retries.nextDueMs())
-    const first = this.#slots.first
-    if (first !== null)
-      wake = Math.min(
-        wake,
-        first.abortedMs === null ? first.startedMs + this.#timeoutMs : first.abortedMs + ABORT_GRACE_MS,
-      )
+    for (let slot = this.#slots.first; slot !== null; slot = slot.next) {
+      if (slot.abortedMs === null) return Math.min(wake, slot.startedMs + this.#timeoutMs)
+      wake = Math.min(wake, slot.abortedMs + ABORT_GRACE_MS)
+    }
     return wake
   }
 
@@ -396,26 +395,4 @@ export class CallStage implements Stage {
   statesError(): number {
     return this.#meter.clock.error()
   }
-}
-
-const SUCCEEDED: AttemptOutcome = { kind: 'success' }
-const TIMED_OUT: AttemptOutcome = { kind: 'timeout' }
-const FAILED: AttemptOutcome = { kind: 'failed' }
-const IGNORED: AttemptOutcome = { kind: 'ignored' }
-
-function outcomeOf(error: HeadgateError): AttemptOutcome {
-  if (error.code === 'HG_OVERLOADED') return { kind: 'overloaded', retryAfterMs: error.retryAfterMs }
-  if (error.code === 'HG_TIMEOUT') return TIMED_OUT
-  return error.code === 'HG_RECORD_REJECTED' ? IGNORED : FAILED
-}
-
-function timeoutError(timeoutMs: number): HeadgateError {
-  return new HeadgateError('HG_TIMEOUT', `no result within ${timeoutMs} ms`)
-}
-
-function undefinedResult(stage: string): HeadgateError {
-  return new HeadgateError(
-    'HG_RECORD_REJECTED',
-    `call '${stage}' returned undefined. Return a value (null is one), or the input if the call is made for its effect`,
-  )
 }

@@ -3,20 +3,46 @@
  * modelled ones; each answers through the engine's inputs. `Ports` is the one thing the world does at once: it runs a
  * synchronous stage between two readings of its clock.
  */
-import type { Credit, Position } from '../model/connector.ts'
-import type { CallStage } from './call.ts'
-import type { SinkStage, Write } from './sink.ts'
+import type { Credit, Position, WriteResult } from '../model/connector.ts'
+import type { CallPlan, SinkPlan } from '../model/plan.ts'
+import type { RecordInfo } from '../model/record.ts'
+import type { Item } from './item.ts'
 import type { Slot } from './slots.ts'
+
+/** A stage that asks for calls, as the world sees it. */
+export interface Caller {
+  readonly plan: CallPlan
+  /** How long an attempt may take from now on. */
+  readonly timeoutMs: number
+  settled(slot: Slot, nowMs: number): void
+  ran(ms: number): void
+  pooling(slot: Slot, waiting: boolean): void
+}
+
+/** One write in progress. */
+export interface Write {
+  readonly items: readonly Item[]
+  readonly values: readonly unknown[]
+  readonly origins: readonly RecordInfo[]
+  readonly startedMs: number
+}
+
+/** A stage that asks for writes, as the world sees it. */
+export interface Writer {
+  readonly name: string
+  readonly plan: SinkPlan
+  wrote(write: Write, nowMs: number, result: WriteResult | { readonly threw: unknown }): void
+}
 
 export type Command =
   /** Pull from a source; answer with `pulled`. */
   | { readonly kind: 'pull'; readonly source: number; readonly credit: Credit; readonly paused: ReadonlySet<string> }
   /** Start the handler for each slot; answer with `settled`, and with `ran` how long the handlers kept the thread. */
-  | { readonly kind: 'call'; readonly stage: CallStage; readonly slots: readonly Slot[] }
+  | { readonly kind: 'call'; readonly stage: Caller; readonly slots: readonly Slot[] }
   /** Abort the signal of a call that timed out or is not wanted any more. */
   | { readonly kind: 'abort'; readonly slot: Slot; readonly reason: 'timeout' | 'fenced' | 'stopped' }
   /** Write to a sink; answer with `wrote`. */
-  | { readonly kind: 'write'; readonly stage: SinkStage; readonly write: Write }
+  | { readonly kind: 'write'; readonly stage: Writer; readonly write: Write }
   /** Commit to a source; answer with `committed`. */
   | { readonly kind: 'commit'; readonly source: number; readonly positions: readonly Position[] }
   /** A revoked partition is finished and committed, or fenced: the source may give it up. */
@@ -25,4 +51,6 @@ export type Command =
 export interface Ports {
   /** Runs `stage.apply(…)` to its end and returns the time after it, in engine ms. */
   run(work: () => void): number
+  /** A synchronous stage returned this promise by mistake: its rejection must not go unhandled. */
+  ignore(promise: unknown): void
 }

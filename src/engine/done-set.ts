@@ -16,7 +16,7 @@ export type Runs = number[]
 
 /** Encodes `runs`, all at or above `nextOffset`. Where the space is too small, the furthest runs are left out. */
 export function encodeDoneSet(nextOffset: number, runs: Runs, maxBytes: number): Uint8Array | null {
-  if (runs.length === 0 || maxBytes < HEADER_BYTES + 2) return null
+  if (runs.length === 0 || maxBytes <= HEADER_BYTES) return null
   const body = smallest(nextOffset, runs, maxBytes - HEADER_BYTES)
   if (body.bytes.length === 0) return null
   const encoded = new Uint8Array(HEADER_BYTES + body.bytes.length)

@@ -9,13 +9,12 @@ import { classify, HeadgateError } from '../model/errors.ts'
 import type { AdmissionPlan, CommitPlan, Plan, StagePlan } from '../model/plan.ts'
 import { Admission } from './admission.ts'
 import type { CallStage } from './call.ts'
-import type { Command, Ports } from './commands.ts'
+import type { Caller, Command, Ports, Write, Writer } from './commands.ts'
 import { Core } from './core.ts'
 import { type Flow, layOut } from './flow.ts'
 import { Intake } from './intake.ts'
-import { type Item, isFenced, isStarted } from './item.ts'
+import { type Item, isFenced, isRevoking, isStarted } from './item.ts'
 import type { Partition } from './partition.ts'
-import type { SinkStage, Write } from './sink.ts'
 import type { Slot } from './slots.ts'
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
 
@@ -84,7 +83,7 @@ export class Engine {
       if (partition === undefined) unknown.push(name)
       else partition.revokeByMs = this.#core.nowMs + graceMs
     }
-    this.#purge((item) => item.partition.revokeByMs !== null && !isStarted(item))
+    this.#purge((item) => isRevoking(item) && !isStarted(item))
     return unknown
   }
 
@@ -111,21 +110,25 @@ export class Engine {
   }
 
   /** A call handler settled; `slot.threw` and `slot.result` say how. */
-  settled(stage: CallStage, slot: Slot): void {
+  settled(stage: Caller, slot: Slot): void {
     stage.settled(slot, this.#core.loopMs)
   }
 
   /** The handlers of a `call` command kept the thread for `ms`. */
-  ran(stage: CallStage, ms: number): void {
+  ran(stage: Caller, ms: number): void {
     stage.ran(ms)
   }
 
-  wrote(stage: SinkStage, write: Write, result: WriteResult | { readonly threw: unknown }): void {
+  wrote(stage: Writer, write: Write, result: WriteResult | { readonly threw: unknown }): void {
     stage.wrote(write, this.#core.loopMs, result)
   }
 
   committed(source: number, thrown: unknown): void {
-    this.#intake(source).committed(thrown === null ? null : classify(thrown))
+    const intake = this.#intake(source)
+    for (const stale of intake.committed(thrown === null ? null : classify(thrown))) {
+      if (stale.revokeByMs === null) this.#fence(intake, stale)
+      else this.#release(intake, stale)
+    }
   }
 
   observed(heap: { usedBytes: number; limitBytes: number }, wallOffsetMs: number): void {
@@ -136,7 +139,7 @@ export class Engine {
 
   /** Time passes; call it before the inputs of that time. */
   advance(nowMs: number): void {
-    if (nowMs <= this.#core.nowMs) return
+    if (nowMs < this.#core.nowMs) return
     this.#core.nowMs = nowMs
     this.#core.loopMs = nowMs
     for (const stage of this.#flow.stages) stage.advance(nowMs)
@@ -270,15 +273,15 @@ export class Engine {
         if (partition.revokeByMs === null) continue
         const clean = partition.inFlight === 0 && !partition.dirty && !intake.committing
         if (!clean && this.#core.nowMs < partition.revokeByMs) continue
-        this.#fence(intake, partition)
-        this.#core.commands.push({
-          kind: 'released',
-          source: intake.index,
-          partition: partition.name,
-          epoch: partition.epoch,
-        })
+        this.#release(intake, partition)
       }
     }
+  }
+
+  #release(intake: Intake, partition: Partition): void {
+    this.#fence(intake, partition)
+    const { name, epoch } = partition
+    this.#core.commands.push({ kind: 'released', source: intake.index, partition: name, epoch })
   }
 
   #fence(intake: Intake, partition: Partition): void {

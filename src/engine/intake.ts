@@ -36,9 +36,13 @@ export class Intake {
   heldBytes = 0
   #granted: Credit | null = null
   #reason = 'starting'
-  #committing: { partition: Partition; completed: number }[] | null = null
+  #committing: { partition: Partition; completed: number; stored: number }[] | null = null
+  /** After a commit that was refused as stale: these are committed one by one, to find out which of them it was. */
+  readonly #apart = new Set<Partition>()
   #committedAtMs: number
   #commitNotBeforeMs = Number.NEGATIVE_INFINITY
+  /** When the next commit is due; Infinity while nothing is dirty. */
+  #commitDueMs = Number.POSITIVE_INFINITY
   #commits = 0
   #commitFailures = 0
   #failuresInRow = 0
@@ -134,7 +138,13 @@ export class Intake {
     if (partition.revokeByMs !== null) return 'revoking'
     if (this.#uncommittedRoom(partition) <= 0) return 'uncommitted'
     const { metadataBytes } = this.source.capabilities
-    if (partition.ledger.doneAheadBytesBound > metadataBytes * METADATA_FULL_AT && metadataBytes > 0) return 'metadata'
+    // With nothing in flight only deliveries can shrink the set: what an earlier assignment stored may be this large.
+    if (
+      partition.inFlight > 0 &&
+      metadataBytes > 0 &&
+      partition.ledger.doneAheadBytesBound > metadataBytes * METADATA_FULL_AT
+    )
+      return 'metadata'
     // Dynamic threshold (Choudhury and Hahne, 1998): no fixed share is wasted, and none can take everything.
     if (this.partitions.size > 1 && partition.inFlight > freeRecords * PARTITION_SHARE) return 'partition-share'
     return null
@@ -157,7 +167,7 @@ export class Intake {
     if (core.draining || core.halted) return
     for (const { partition: name, epoch, records } of pulled.batches) {
       const partition = this.partitions.get(name)
-      if (partition === undefined || partition.epoch !== epoch || partition.fenced) continue
+      if (partition === undefined || partition.epoch !== epoch || partition.revokeByMs !== null) continue
       let chunk: Item[] = []
       let bytes = 0
       let admitted = 0
@@ -197,10 +207,11 @@ export class Intake {
   /** Emits a commit if one is due. `final`: nothing more will complete, so whatever is dirty is due. */
   commit(final: boolean): void {
     const { nowMs } = this.#core
-    if (this.#committing !== null || nowMs < this.#commitNotBeforeMs) return
-    const dirty: Partition[] = []
+    this.#commitDueMs = Number.POSITIVE_INFINITY
+    if (this.#committing !== null) return
+    let dirty: Partition[] = []
     let completions = 0
-    let urgent = final
+    let urgent = final || this.#apart.size > 0
     for (const partition of this.partitions.values()) {
       if (partition.fenced || !partition.dirty) continue
       dirty.push(partition)
@@ -209,34 +220,51 @@ export class Intake {
       if (partition.uncommitted > this.#core.admission.limits.uncommittedRecords / 2) urgent = true
     }
     if (dirty.length === 0) return
-    if (!urgent && completions < this.#plan.records && nowMs < this.#committedAtMs + this.#plan.intervalMs) return
+    if (completions >= this.#plan.records) urgent = true
+    const regularMs = urgent ? Number.NEGATIVE_INFINITY : this.#committedAtMs + this.#plan.intervalMs
+    this.#commitDueMs = Math.max(this.#commitNotBeforeMs, regularMs)
+    if (nowMs < this.#commitDueMs) return
+    if (this.#apart.size > 0) dirty = this.#nextApart(dirty)
+    const { metadataBytes } = this.source.capabilities
     const positions: Position[] = dirty.map(({ name, epoch, ledger }) => ({
       partition: name,
       epoch,
       nextOffset: ledger.nextOffset,
-      doneAhead: ledger.doneAhead(this.source.capabilities.metadataBytes),
+      doneAhead: ledger.doneAhead(metadataBytes),
     }))
-    this.#committing = dirty.map((partition) => ({ partition, completed: partition.ledger.completed }))
+    this.#committing = dirty.map((partition) => {
+      const { completed, below, doneAheadBytesBound } = partition.ledger
+      // What does not fit into the commit is not stored: a restart would repeat it.
+      return { partition, completed, stored: doneAheadBytesBound <= metadataBytes ? completed : below }
+    })
     this.#committedAtMs = nowMs
+    this.#commitDueMs = Number.POSITIVE_INFINITY
     this.#core.commands.push({ kind: 'commit', source: this.index, positions })
   }
 
-  committed(error: HeadgateError | null): void {
+  #nextApart(dirty: Partition[]): Partition[] {
+    const next = dirty.find((partition) => this.#apart.has(partition))
+    if (next === undefined) this.#apart.clear()
+    else this.#apart.delete(next)
+    return next === undefined ? dirty : [next]
+  }
+
+  /** Returns the partitions that turned out to be someone else's: nothing of them may be committed any more. */
+  committed(error: HeadgateError | null): Partition[] {
     const { nowMs } = this.#core
     const committing = this.#committing ?? []
     this.#committing = null
     if (error === null) {
       this.#commits += 1
       this.#failuresInRow = 0
-      for (const { partition, completed } of committing) partition.committedCompleted = completed
-      return
+      for (const { partition, completed, stored } of committing) {
+        partition.committedCompleted = completed
+        partition.storedCompleted = stored
+      }
+      return []
     }
     this.#commitFailures += 1
-    if (error.code === 'HG_FENCED') {
-      // Someone else owns them now: whatever we still do for them must not be committed.
-      for (const { partition } of committing) partition.fenced = true
-      return
-    }
+    if (error.code === 'HG_FENCED') return this.#findStale(committing.map(({ partition }) => partition))
     if (error.code === 'HG_INVARIANT' || error.code === 'HG_STORAGE') {
       this.#core.halt(
         new HeadgateError(error.code, `source '${this.source.name}' cannot commit: ${error.message}`, { cause: error }),
@@ -245,6 +273,19 @@ export class Intake {
     this.#commitNotBeforeMs =
       nowMs + Math.min(MAX_COMMIT_RETRY_MS, COMMIT_RETRY_MS * 2 ** Math.min(this.#failuresInRow, 10))
     this.#failuresInRow += 1
+    return []
+  }
+
+  /**
+   * A commit of several partitions is refused as a whole. If one of them was lost meanwhile, it was that one and the
+   * others are committed again; if none was, they are committed one by one.
+   */
+  #findStale(committing: Partition[]): Partition[] {
+    const [first, ...others] = committing.filter(({ fenced }) => !fenced)
+    if (first === undefined || others.length + 1 < committing.length) return []
+    if (others.length === 0) return [first]
+    for (const partition of committing) this.#apart.add(partition)
+    return []
   }
 
   get committing(): boolean {
@@ -261,11 +302,7 @@ export class Intake {
   }
 
   wakeMs(): number {
-    if (this.#committing !== null || !this.dirty) return this.#revokeWakeMs()
-    return Math.min(
-      this.#revokeWakeMs(),
-      Math.max(this.#commitNotBeforeMs, this.#committedAtMs + this.#plan.intervalMs),
-    )
+    return Math.min(this.#revokeWakeMs(), this.#commitDueMs)
   }
 
   #revokeWakeMs(): number {

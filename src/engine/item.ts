@@ -5,7 +5,6 @@
  */
 import type { HeadgateError } from '../model/errors.ts'
 import type { SourceRecord } from '../model/record.ts'
-import type { Lanes } from './lanes.ts'
 import type { Partition } from './partition.ts'
 
 /** How an item ended; a root collects the bits of all that came from it. */
@@ -20,6 +19,11 @@ export interface Failure {
   readonly error: HeadgateError
   readonly stage: string
   readonly attempts: number
+}
+
+/** What holds an item's key for it. */
+export interface LaneKeeper {
+  leave(item: Item): void
 }
 
 export class Item {
@@ -39,7 +43,7 @@ export class Item {
   charged = 0
   failure: Failure | null = null
   /** The lanes that hold its key for it, until it leaves the stage or ends. */
-  lanes: Lanes | null = null
+  lanes: LaneKeeper | null = null
   laneNext: Item | null = null
   laneTail: Item | null = null
   /** Of a batch: the items in it. */
@@ -78,6 +82,12 @@ export function batchOf(members: Item[]): Item {
 export function isFenced(item: Item): boolean {
   const { members } = item.root
   return members === null ? item.partition.fenced : members.every(isFenced)
+}
+
+/** Whether all of this item's records belong to partitions that are being given up. */
+export function isRevoking(item: Item): boolean {
+  const { members } = item.root
+  return members === null ? item.partition.revokeByMs !== null : members.every(isRevoking)
 }
 
 export function isStarted(item: Item): boolean {

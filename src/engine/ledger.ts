@@ -42,6 +42,11 @@ export class Ledger {
     return this.#completed
   }
 
+  /** Completions below the watermark. */
+  get below(): number {
+    return this.#base
+  }
+
   /** The first offset that is not known to be done. */
   get nextOffset(): number {
     return this.#nextOffset

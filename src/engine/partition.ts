@@ -21,6 +21,8 @@ export class Partition {
   revokeByMs: number | null = null
   /** Completions that the last successful commit covered. */
   committedCompleted = 0
+  /** Of those, the ones that a restart would not repeat: all but what did not fit into the commit's metadata. */
+  storedCompleted = 0
   /** True when the assignment's `doneAhead` was not ours to read. */
   readonly foreignProgress: boolean
 
@@ -35,9 +37,9 @@ export class Partition {
     this.ledger = new Ledger(nextOffset, prior ?? [])
   }
 
-  /** Delivered and not covered by a commit: what a crash would repeat. */
+  /** Delivered and not stored by a commit: what a crash would repeat. */
   get uncommitted(): number {
-    return this.ledger.delivered - this.committedCompleted
+    return this.ledger.delivered - this.storedCompleted
   }
 
   /** Something completed that no commit has stored. */

@@ -6,6 +6,7 @@ import { backoffMs } from '../control/backoff.ts'
 import { RetryBudget } from '../control/retry-budget.ts'
 import type { HeadgateError } from '../model/errors.ts'
 import type { RetryPlan } from '../model/plan.ts'
+import { retryAfterOf } from './attempt.ts'
 import { type Item, itemBytes } from './item.ts'
 import { Ring } from './ring.ts'
 import { TimerHeap } from './timer-heap.ts'
@@ -48,16 +49,18 @@ export class Retries {
   add(item: Item, error: HeadgateError, nowMs: number, uniform: number): void {
     const delayMs = backoffMs(this.#plan.backoff, item.attempt, uniform)
     const cost = error.scope === 'downstream' ? 0 : error.code === 'HG_TIMEOUT' ? TIMEOUT_COST : 1
-    this.#backoff.push({ item, dueMs: nowMs + Math.max(delayMs, Math.min(error.retryAfterMs ?? 0, 60_000)), cost })
+    this.#backoff.push({ item, dueMs: nowMs + Math.max(delayMs, retryAfterOf(error)), cost })
     this.#bytes += itemBytes(item)
   }
 
-  /** An attempt succeeded. The budget hears of it when it is asked next. */
+  /** An attempt succeeded. The budget hears of it once a loop: kept any longer, old successes would count as new. */
   succeeded(): void {
     this.#successes += 1
   }
 
   collect(nowMs: number): void {
+    if (this.#successes > 0) this.#budget.deposit(this.#successes, nowMs)
+    this.#successes = 0
     for (let first = this.#backoff.peek(); first !== undefined && first.dueMs <= nowMs; first = this.#backoff.peek()) {
       this.#ready.push(this.#backoff.pop() as Retry)
     }
@@ -65,8 +68,6 @@ export class Retries {
 
   /** 0 when the budget pays for the next one that is ready, else ms until it does. */
   budgetWaitMs(nowMs: number): number {
-    this.#budget.deposit(this.#successes, nowMs)
-    this.#successes = 0
     const next = this.#ready.peek() as Retry
     return next.cost === 0 ? 0 : this.#budget.waitMs(next.cost, nowMs)
   }

@@ -6,6 +6,7 @@ import { classify, HeadgateError } from '../model/errors.ts'
 import type { SyncStagePlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
 import { ChunkQueue } from './chunk-queue.ts'
+import type { Ports } from './commands.ts'
 import type { Core } from './core.ts'
 import { Histogram } from './histogram.ts'
 import { FILTERED, type Item, isFenced, RETURNED } from './item.ts'
@@ -25,7 +26,7 @@ export class Segment implements Stage {
 
   constructor(core: Core, plans: readonly SyncStagePlan[], target: Inlet, capacity: number) {
     this.#core = core
-    this.steps = plans.map((plan) => new SyncStep(plan, core.nowMs))
+    this.steps = plans.map((plan) => new SyncStep(plan, core.ports, core.nowMs))
     this.name = plans.map((plan) => plan.name).join('+')
     this.#target = target
     this.#capacity = capacity
@@ -136,12 +137,14 @@ class SyncStep {
   readonly dropped: Item[] = []
   readonly failed: { item: Item; error: HeadgateError }[] = []
   readonly #fn: (value: unknown, record: unknown) => unknown
+  readonly #ports: Ports
   #in = 0
   #out = 0
   #failures = 0
 
-  constructor(plan: SyncStagePlan, nowMs: number) {
+  constructor(plan: SyncStagePlan, ports: Ports, nowMs: number) {
     this.plan = plan
+    this.#ports = ports
     this.#fn = plan.fn as (value: unknown, record: unknown) => unknown
     this.clock = new SlotClock(1, nowMs)
   }
@@ -199,7 +202,7 @@ class SyncStep {
         `${kind} '${name}' returned undefined. Return a value (null is one); to drop a record use filter, for a side effect use tap`,
       )
     }
-    ;(value as Promise<unknown>).then(undefined, () => {})
+    this.#ports.ignore(value)
     return new HeadgateError(
       'HG_OPTION_INVALID',
       `${kind} '${name}' returned a promise. It runs synchronously: use call for asynchronous work`,

@@ -11,7 +11,9 @@ import { classify, HeadgateError } from '../model/errors.ts'
 import type { SinkPlan } from '../model/plan.ts'
 import type { RecordInfo } from '../model/record.ts'
 import type { StageStatus } from '../model/status.ts'
+import { retryAfterOf } from './attempt.ts'
 import { ChunkQueue } from './chunk-queue.ts'
+import type { Write, Writer } from './commands.ts'
 import type { Core } from './core.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { DEAD_LETTERED, type Item, isFenced, itemBytes, RETURNED, WRITTEN } from './item.ts'
@@ -19,14 +21,6 @@ import { Lanes } from './lanes.ts'
 import type { Place, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 import { TimerHeap } from './timer-heap.ts'
-
-/** One write in progress. */
-export interface Write {
-  readonly items: readonly Item[]
-  readonly values: readonly unknown[]
-  readonly origins: readonly RecordInfo[]
-  readonly startedMs: number
-}
 
 /** Items to be written again once they are due. */
 interface Again {
@@ -41,7 +35,7 @@ export interface SinkRole {
   readonly deadLettersOf: readonly string[] | null
 }
 
-export class SinkStage implements Stage {
+export class SinkStage implements Stage, Writer {
   readonly name: string
   readonly plan: SinkPlan
   readonly #core: Core
@@ -198,7 +192,7 @@ export class SinkStage implements Stage {
     this.#meter.failed(error.code, items.length)
     this.#failuresInRow += 1
     const delayMs = backoffMs(this.plan.retry.backoff, this.#failuresInRow, this.#core.random.next())
-    this.#pausedUntilMs = nowMs + Math.max(delayMs, Math.min(error.retryAfterMs ?? 0, 60_000))
+    this.#pausedUntilMs = nowMs + Math.max(delayMs, retryAfterOf(error))
     this.#retryOrFail(items, error, this.#pausedUntilMs)
   }
 

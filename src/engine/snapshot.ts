@@ -59,7 +59,7 @@ export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[])
     stages: flow.stages.flatMap((stage) => stage.statuses(core.nowMs)),
     checks: {
       statesError: Math.max(0, ...flow.stages.map((stage) => stage.statesError())),
-      littleError: Math.max(0, ...[...flow.calls, ...flow.sinks].map((stage) => stage.littleError(core.nowMs))),
+      littleError: Math.max(0, ...[...flow.calls, ...flow.sinks].map((stage) => stage.littleError(core.loopMs))),
     },
   }
 }

@@ -2,7 +2,7 @@
  * Runs call handlers: one `HandlerRun` for each slot, made once and used again, so that an attempt costs a context
  * object and a `then`, and nothing else. The abort controller is made only for a handler that asks for its signal.
  */
-import type { CallStage } from '../engine/call.ts'
+import type { Caller } from '../engine/commands.ts'
 import type { Item } from '../engine/item.ts'
 import type { Slot } from '../engine/slots.ts'
 import { HeadgateError } from '../model/errors.ts'
@@ -17,12 +17,12 @@ export interface CallHost {
   readonly log: Logger
   wallOffsetMs(): number
   /** A handler settled: `slot.threw` and `slot.result` say how. */
-  settled(stage: CallStage, slot: Slot): void
-  pooling(stage: CallStage, slot: Slot, waiting: boolean): void
+  settled(stage: Caller, slot: Slot): void
+  pooling(stage: Caller, slot: Slot, waiting: boolean): void
 }
 
 /** Starts the handler of a slot that the engine has filled. */
-export function startHandler(host: CallHost, stage: CallStage, slot: Slot): void {
+export function startHandler(host: CallHost, stage: Caller, slot: Slot): void {
   const run = (slot.attachment as HandlerRun | null) ?? new HandlerRun(host, stage, slot)
   slot.attachment = run
   run.start()
@@ -35,14 +35,14 @@ export function abortHandler(slot: Slot, reason: 'timeout' | 'fenced' | 'stopped
 
 class HandlerRun {
   readonly host: CallHost
-  readonly stage: CallStage
+  readonly stage: Caller
   readonly slot: Slot
   /** The attempt in progress; null between attempts. */
   context: AttemptContext | null = null
   readonly #onFulfilled: (value: unknown) => void
   readonly #onRejected: (reason: unknown) => void
 
-  constructor(host: CallHost, stage: CallStage, slot: Slot) {
+  constructor(host: CallHost, stage: Caller, slot: Slot) {
     this.host = host
     this.stage = stage
     this.slot = slot

@@ -3,10 +3,8 @@
  * is queued and fed to the engine in one go: one clock reading, one loop, then its commands. `start.ts` owns a runner.
  * Invariant: the engine is entered from `#pump` alone, never from within a handler.
  */
-import type { CallStage } from '../engine/call.ts'
-import type { Command } from '../engine/commands.ts'
+import type { Caller, Command, Write, Writer } from '../engine/commands.ts'
 import { Engine, type Limits } from '../engine/engine.ts'
-import type { SinkStage, Write } from '../engine/sink.ts'
 import type { Slot } from '../engine/slots.ts'
 import type { Assignment, Credit, Pulled } from '../model/connector.ts'
 import { classify, describe, HeadgateError } from '../model/errors.ts'
@@ -32,7 +30,7 @@ export class Runner implements CallHost {
   readonly #world: World
   readonly #onFinished: (error: HeadgateError | null) => void
   #inputs: (() => void)[] = []
-  #settledStages: CallStage[] = []
+  #settledStages: Caller[] = []
   #settledSlots: Slot[] = []
   #scheduled = false
   #turnMs = 0
@@ -61,6 +59,9 @@ export class Runner implements CallHost {
         work()
         return world.nowMs()
       },
+      ignore: (promise: unknown): void => {
+        Promise.resolve(promise).catch(() => {})
+      },
     }
     this.engine = new Engine(plan, ports, {
       nowMs: world.nowMs(),
@@ -81,13 +82,13 @@ export class Runner implements CallHost {
     this.#schedule()
   }
 
-  settled(stage: CallStage, slot: Slot): void {
+  settled(stage: Caller, slot: Slot): void {
     this.#settledStages.push(stage)
     this.#settledSlots.push(slot)
     this.#schedule()
   }
 
-  pooling(stage: CallStage, slot: Slot, waiting: boolean): void {
+  pooling(stage: Caller, slot: Slot, waiting: boolean): void {
     this.input(() => {
       if (slot.item !== null) stage.pooling(slot, waiting)
     })
@@ -245,13 +246,13 @@ export class Runner implements CallHost {
     else this.#release(command.source, command.partition)
   }
 
-  #call(stage: CallStage, slots: readonly Slot[]): void {
+  #call(stage: Caller, slots: readonly Slot[]): void {
     const startedMs = this.#world.nowMs()
     for (const slot of slots) startHandler(this, stage, slot)
     this.engine.ran(stage, this.#world.nowMs() - startedMs)
   }
 
-  async #write(stage: SinkStage, write: Write): Promise<void> {
+  async #write(stage: Writer, write: Write): Promise<void> {
     // A signal for each write: a sink that leaves its listener behind leaks nothing.
     const controller = new AbortController()
     this.#writes.set(write, controller)
