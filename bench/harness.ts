@@ -68,7 +68,7 @@ export type ChildReply =
   | { readonly kind: 'failed'; readonly reason: string }
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
-const CHILD_LIMIT_MS = 10 * 60_000
+const CHILD_LIMIT_MS = 3 * 60_000
 
 export function measureInChild(bench: string, contender: string): Promise<ChildReply> {
   return new Promise((resolve) => {

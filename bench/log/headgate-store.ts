@@ -14,8 +14,8 @@ export const openStore: OpenStore = async (directory) => {
         TOPIC,
         values.map((value) => ({ key: null, value })),
       ),
-    async read(index) {
-      const read = await log.read(TOPIC, 0, index * BATCH, { maxRecords: BATCH, maxBytes: 2 ** 30 })
+    read(index) {
+      const read = log.read(TOPIC, 0, index * BATCH, { maxRecords: BATCH, maxBytes: 2 ** 30 })
       let bytes = 0
       for (const record of read.records) bytes += record.value.length
       return { records: read.records.length, bytes }

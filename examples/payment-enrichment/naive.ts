@@ -38,26 +38,21 @@ async function score(payment: Payment): Promise<Score> {
   }
 }
 
-/** One payment's failure must not fail the whole chunk. */
-async function enrich(payment: Payment): Promise<EnrichedPayment | null> {
+/** One payment's failure must not fail the others of its chunk. */
+async function enrich(payment: Payment): Promise<void> {
   try {
-    return { ...payment, fraud: await score(payment) }
+    const enriched: EnrichedPayment = { ...payment, fraud: await score(payment) }
+    await log.append('enriched', [{ key: payment.accountId, value: enriched }])
   } catch (error) {
     gaveUp += 1
     console.error(`gave up on payment ${payment.paymentId}: ${String(error)}`)
-    return null
   }
 }
 
 async function processChunk(payments: readonly Payment[]): Promise<void> {
-  pending += payments.length
-  const enriched = await Promise.all(payments.filter((payment) => payment.amount > 0).map(enrich))
-  const written = enriched.filter((payment) => payment !== null)
-  await log.append(
-    'enriched',
-    written.map((payment) => ({ key: payment.accountId, value: payment })),
-  )
-  pending -= payments.length
+  const toScore = payments.filter((payment) => payment.amount > 0)
+  pending += toScore.length
+  await Promise.all(toScore.map((payment) => enrich(payment).finally(() => (pending -= 1))))
 }
 
 function line(): ConsumerLine {

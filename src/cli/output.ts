@@ -5,9 +5,9 @@
 
 export interface Output {
   /** Results: data another program may read. */
-  data(text: string): void
+  readonly data: (text: string) => void
   /** Said to the person at the terminal, one line or more. */
-  say(text: string): void
+  readonly say: (text: string) => void
 }
 
 export const OUTPUT: Output = {

@@ -11,7 +11,7 @@ export interface ConformanceCase {
   /** Why the case cannot apply: a capability that is not claimed or an ability that the harness lacks; else null. */
   readonly skip: string | null
   /** Rejects with a `ConformanceError` when the rule is broken, or with what the connector itself threw. */
-  run(): Promise<void>
+  readonly run: () => Promise<void>
 }
 
 /** The connector broke a rule. */

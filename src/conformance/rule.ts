@@ -14,7 +14,7 @@ export interface Traits {
   readonly maxPartitions: number
   readonly sessionMs: number | null
   /** Null when the harness has all of these, else a sentence about the ones it has not. */
-  lacks(...abilities: Ability[]): string | null
+  readonly lacks: (...abilities: Ability[]) => string | null
 }
 
 /** What a rule works with: a world, and the harness's abilities in it. */
@@ -23,13 +23,13 @@ export interface Scene {
   readonly world: SourceWorld
   readonly patienceMs: number
   /** Opens a source and waits for all partitions; a second call stands for the restarted process. */
-  open(): Promise<Reader>
-  handedOut(): Promise<number>
-  revoke(partitions: readonly string[]): Promise<void>
-  lose(partitions: readonly string[]): Promise<void>
-  assign(partitions: readonly string[]): Promise<void>
-  disconnect(): Promise<void>
-  reconnect(): Promise<void>
+  readonly open: () => Promise<Reader>
+  readonly handedOut: () => Promise<number>
+  readonly revoke: (partitions: readonly string[]) => Promise<void>
+  readonly lose: (partitions: readonly string[]) => Promise<void>
+  readonly assign: (partitions: readonly string[]) => Promise<void>
+  readonly disconnect: () => Promise<void>
+  readonly reconnect: () => Promise<void>
 }
 
 export interface SourceRule {

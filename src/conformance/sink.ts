@@ -6,7 +6,7 @@ import type { Sink, SinkBatch, SinkCapabilities, WriteOutcome, WriteResult } fro
 import { classify } from '../model/errors.ts'
 import { SILENT_LOGGER } from '../model/logger.ts'
 import { NO_HEADERS, type RecordInfo } from '../model/record.ts'
-import { type ConformanceCase, check, rejection, within } from './case.ts'
+import { type ConformanceCase, check, rejection, until, within } from './case.ts'
 import type { SinkHarness, SinkWorld } from './harness.ts'
 
 interface Stage<W extends SinkWorld> {
@@ -14,17 +14,21 @@ interface Stage<W extends SinkWorld> {
   readonly world: W
   readonly patienceMs: number
   readonly sink: Sink<unknown>
-  batch(from: number, count: number): SinkBatch<unknown>
-  write(from: number, count: number, signal?: AbortSignal): Promise<WriteResult>
+  readonly write: (from: number, count: number, signal?: AbortSignal) => Promise<WriteResult>
+}
+
+type Ability = 'refuse' | 'overload' | 'stall'
+
+interface Traits {
+  readonly capabilities: SinkCapabilities
+  /** Null when the harness has it, else a sentence. */
+  readonly lacks: (ability: Ability) => string | null
 }
 
 interface SinkRule {
   readonly rule: string
   readonly title: string
-  skip(harness: {
-    capabilities: SinkCapabilities
-    lacks(ability: 'refuse' | 'overload' | 'stall'): string | null
-  }): string | null
+  skip(traits: Traits): string | null
   run<W extends SinkWorld>(stage: Stage<W>): Promise<void>
 }
 
@@ -33,7 +37,7 @@ const never = (): null => null
 /** One outcome a record, whichever form the result has. */
 function outcomes(result: WriteResult, count: number): readonly WriteOutcome[] {
   if (result === 'written') return Array.from({ length: count }, () => ({ kind: 'written' }) as const)
-  check(Array.isArray(result), `a write resolved to ${String(result)}`)
+  check(Array.isArray(result), `a write resolved to ${typeof result}`)
   check(result.length === count, `${count} records were written, with ${result.length} outcomes`)
   return result
 }
@@ -61,7 +65,7 @@ const RULES: readonly SinkRule[] = [
     rule: 'K2',
     title: 'as many writes at once as it claims are all carried out, each once',
     skip: never,
-    async run({ world, sink, write }) {
+    async run({ world, sink, write, patienceMs }) {
       const count = Math.min(20, sink.capabilities.maxBatchRecords)
       const writes = Math.min(16, sink.capabilities.maxInFlightWrites)
       const results = await Promise.all(Array.from({ length: writes }, (_, at) => write(at * count, count)))
@@ -71,9 +75,10 @@ const RULES: readonly SinkRule[] = [
           `${writes} writes at once did not all succeed`,
         )
       }
-      const stored = [...(await world.stored())].sort((a, b) => a - b)
-      const expected = Array.from({ length: writes * count }, (_, at) => at)
-      check(stored.join() === expected.join(), `${writes} writes at once left ${stored.length} of ${expected.length}`)
+      const expected = Array.from({ length: writes * count }, (_, at) => at).join()
+      const complete = async (): Promise<boolean> =>
+        [...(await world.stored())].sort((a, b) => a - b).join() === expected
+      await until(complete, patienceMs, `${writes} writes at once did not leave each of their records once`)
     },
   },
   {
@@ -123,7 +128,7 @@ const RULES: readonly SinkRule[] = [
         check(wrote, 'a write without a fault failed')
         const expected = Array.from({ length: from + count }, (_, at) => at)
         const stored = await world.stored()
-        check(stored.join() === expected.join(), `${expected} were written, a reader finds ${stored}`)
+        check(stored.join() === expected.join(), `${expected.join()} were written, a reader finds ${stored.join()}`)
       }
     },
   },
@@ -138,7 +143,7 @@ const RULES: readonly SinkRule[] = [
         (result) => outcomes(result, count).map(({ kind }) => kind),
         () => ['rejected'],
       )
-      check(!kinds.includes('written'), `one record was refused, and the outcomes are ${kinds}`)
+      check(!kinds.includes('written'), `one record was refused, and the outcomes are ${kinds.join()}`)
       const stored = await world.stored()
       check(stored.length === 0, `one record was refused, and ${stored.length} others were stored`)
     },
@@ -152,7 +157,8 @@ const RULES: readonly SinkRule[] = [
       const { signal } = new AbortController()
       await within(sink.close(signal), patienceMs, 'close did not finish')
       await within(sink.close(signal), patienceMs, 'the second close did not finish')
-      check((await world.stored()).join() === '0', 'closing changed what is stored')
+      const kept = async (): Promise<boolean> => (await world.stored()).join() === '0'
+      await until(kept, patienceMs, 'closing changed what is stored')
     },
   },
 ]
@@ -160,8 +166,7 @@ const RULES: readonly SinkRule[] = [
 /** The cases that a sink must pass. Run all of them; those that cannot apply say why in `skip`. */
 export function sinkConformance<W extends SinkWorld>(harness: SinkHarness<W>): ConformanceCase[] {
   const { capabilities } = harness
-  const lacks = (ability: 'refuse' | 'overload' | 'stall'): string | null =>
-    harness[ability] ? null : `the harness cannot ${ability}`
+  const lacks = (ability: Ability): string | null => (harness[ability] ? null : `the harness lacks ${ability}`)
   return RULES.map((rule) => ({
     rule: rule.rule,
     title: rule.title,
@@ -172,7 +177,18 @@ export function sinkConformance<W extends SinkWorld>(harness: SinkHarness<W>): C
 
 async function play<W extends SinkWorld>(harness: SinkHarness<W>, rule: SinkRule): Promise<void> {
   const world = await harness.create()
-  const sink = world.sink()
+  const made = world.sink()
+  let closed = false
+  const sink: Sink<unknown> = {
+    name: made.name,
+    capabilities: made.capabilities,
+    open: (context, abort) => made.open(context, abort),
+    write: (values, abort) => made.write(values, abort),
+    close(abort) {
+      closed = true
+      return made.close(abort)
+    },
+  }
   const { signal } = new AbortController()
   const batch = (from: number, count: number): SinkBatch<unknown> => ({
     values: Array.from({ length: count }, (_, at) => world.value(from + at)),
@@ -186,9 +202,9 @@ async function play<W extends SinkWorld>(harness: SinkHarness<W>, rule: SinkRule
     await sink.open({ log: SILENT_LOGGER }, signal)
     const write = (from: number, count: number, abort = signal): Promise<WriteResult> =>
       sink.write(batch(from, count), abort)
-    await rule.run({ harness, world, sink, batch, write, patienceMs: harness.patienceMs ?? 5_000 })
+    await rule.run({ harness, world, sink, write, patienceMs: harness.patienceMs ?? 5_000 })
   } finally {
-    await sink.close(signal)
+    if (!closed) await made.close(signal)
     await world.destroy()
   }
 }

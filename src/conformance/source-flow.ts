@@ -137,11 +137,8 @@ const S13: SourceRule = {
     const abort = new AbortController()
     const aborted = reader.pull({ paused: partitions, waitMs: 600_000, signal: abort.signal })
     abort.abort()
-    check(
-      (await within(aborted, patienceMs, 'a pull did not end at its abort')).ended === false,
-      'an abort ended it all',
-    )
-    await reader.read(total(S13, partitions), { signal: new AbortController().signal })
+    const early = recordsOf(await within(aborted, patienceMs, 'a pull did not end at its abort'))
+    await reader.read(total(S13, partitions) - early.length)
     const waiting = reader.pull({ paused: partitions, waitMs: 600_000 })
     await within(reader.close(), patienceMs, 'close did not finish')
     await within(waiting, patienceMs, 'a pull did not end at the close')

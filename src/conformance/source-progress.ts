@@ -14,8 +14,9 @@ const replays = ({ capabilities }: Traits): string | null =>
 
 const first = ({ world }: Scene): string => world.partitions[0] as string
 
+/** A partition's records in offset order; whether they came in that order is for S3 to say. */
 function inPartition(records: readonly SourceRecord[], partition: string): SourceRecord[] {
-  return records.filter((record) => record.partition === partition)
+  return records.filter((record) => record.partition === partition).sort((a, b) => a.offset - b.offset)
 }
 
 /** Where the stored progress stands: what a restarted process is assigned. */
@@ -49,7 +50,10 @@ const S5: SourceRule = {
       const want = inPartition(expected, name).map((record) => record.offset)
       const got = inPartition(returned, name).map((record) => record.offset)
       const committed = positions[at]?.nextOffset
-      check(got.join() === want.join(), `after a commit at ${committed}, ${name} delivered ${got}, not ${want}`)
+      check(
+        got.join() === want.join(),
+        `after a commit at ${committed}, ${name} delivered ${got.join()}, not ${want.join()}`,
+      )
     }
   },
 }
@@ -63,10 +67,17 @@ const S6: SourceRule = {
   async run(scene) {
     const partition = first(scene)
     const reader = await scene.open()
-    const records = await reader.read(S6.records)
+    const records = inPartition(await reader.read(S6.records), partition)
     const position = reader.position(partition, after(records[4]))
     await isFenced(reader, { ...position, epoch: position.epoch - 1 }, 'a commit with an earlier epoch')
     await reader.source.commit([position])
+    if (scene.traits.lacks('lose', 'assign') !== null) return
+    await scene.lose([partition])
+    await scene.assign([partition])
+    const isLater = (): boolean => (reader.assignments.get(partition)?.epoch ?? 0) > position.epoch
+    await until(isLater, scene.patienceMs, `${partition} did not come back with a later epoch`)
+    const late = { ...position, nextOffset: after(records[7]) }
+    await isFenced(reader, late, 'a commit with the epoch of before the partition was lost')
   },
 }
 
@@ -79,7 +90,7 @@ const S7: SourceRule = {
   async run(scene) {
     const partition = first(scene)
     const reader = await scene.open()
-    const records = await reader.read(S7.records)
+    const records = inPartition(await reader.read(S7.records), partition)
     const position = reader.position(partition, after(records[8]))
     await reader.source.commit([position])
     await reader.source.commit([position])
@@ -146,7 +157,6 @@ const S11: SourceRule = {
     await reader.assigned([partition])
     const { nextOffset } = reader.assignment(partition)
     check(nextOffset === kept.nextOffset, `${partition} came back at ${nextOffset}, not ${kept.nextOffset}`)
-    await isFenced(reader, late, `a commit of ${partition} with the epoch of before it was lost`)
   },
 }
 
@@ -161,7 +171,7 @@ const S16: SourceRule = {
     const size = Math.min(256, scene.traits.capabilities.metadataBytes)
     const doneAhead = Uint8Array.from({ length: size }, (_, at) => 255 - at)
     const reader = await scene.open()
-    const records = await reader.read(S16.records)
+    const records = inPartition(await reader.read(S16.records), partition)
     check(reader.assignment(partition).doneAhead === null, 'there is a doneAhead before any commit')
     await reader.source.commit([reader.position(partition, after(records[3]), doneAhead)])
     const again = await restart(scene, reader)

@@ -21,7 +21,7 @@ export function sourceConformance<W extends SourceWorld>(harness: SourceHarness<
   const { capabilities, maxPartitions, sessionMs } = harness
   const lacks = (...abilities: Ability[]): string | null => {
     const missing = abilities.filter((ability) => harness[ability] === undefined)
-    return missing.length === 0 ? null : `the harness cannot ${missing.join(' and ')}`
+    return missing.length === 0 ? null : `the harness lacks ${missing.join(' and ')}`
   }
   const traits: Traits = { capabilities, maxPartitions, sessionMs, lacks }
   return rules.map((rule) => ({
@@ -48,12 +48,12 @@ async function play<W extends SourceWorld>(harness: SourceHarness<W>, traits: Tr
       await reader.open(world.partitions)
       return reader
     },
-    handedOut: () => able(harness.handedOut)(world),
-    revoke: (partitions) => able(harness.revoke)(world, partitions),
-    lose: (partitions) => able(harness.lose)(world, partitions),
-    assign: (partitions) => able(harness.assign)(world, partitions),
-    disconnect: () => able(harness.disconnect)(world),
-    reconnect: () => able(harness.reconnect)(world),
+    handedOut: async () => (await harness.handedOut?.(world)) ?? Number.NaN,
+    revoke: async (partitions) => harness.revoke?.(world, partitions),
+    lose: async (partitions) => harness.lose?.(world, partitions),
+    assign: async (partitions) => harness.assign?.(world, partitions),
+    disconnect: async () => harness.disconnect?.(world),
+    reconnect: async () => harness.reconnect?.(world),
   }
   try {
     for (const partition of world.partitions) await world.append(partition, rule.records, rule.bytes)
@@ -62,11 +62,6 @@ async function play<W extends SourceWorld>(harness: SourceHarness<W>, traits: Tr
     for (const reader of readers) if (!reader.closed) await reader.close()
     await world.destroy()
   }
-}
-
-function able<F>(ability: F | undefined): F {
-  check(ability !== undefined, 'the rule needs an ability that the harness lacks')
-  return ability
 }
 
 function checkCapabilities(source: Source, expected: SourceCapabilities): void {

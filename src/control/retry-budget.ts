@@ -6,6 +6,8 @@
 const RESERVE_PER_SECOND = 1
 const LIFE_SECONDS = 10
 const MINIMUM_CAPACITY = 10
+/** Tokens this close to the cost pay for it: a wait too short for the clock to show would never end. */
+const ROUNDING = 1e-6
 
 export class RetryBudget {
   readonly #perSuccess: number
@@ -29,7 +31,7 @@ export class RetryBudget {
   /** 0 when `cost` can be paid now, else the milliseconds until the reserve alone will have filled it. */
   waitMs(cost: number, nowMs: number): number {
     this.#advance(nowMs)
-    return this.#tokens >= cost ? 0 : ((cost - this.#tokens) / RESERVE_PER_SECOND) * 1000
+    return this.#tokens >= cost - ROUNDING ? 0 : ((cost - this.#tokens) / RESERVE_PER_SECOND) * 1000
   }
 
   /** Pays; the caller has seen `waitMs` return 0. */

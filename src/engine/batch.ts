@@ -65,7 +65,8 @@ export class BatchStage implements Stage {
   step(nowMs: number): boolean {
     const { draining, flushing, halted } = this.#core
     const due = nowMs >= this.#openedMs + this.#plan.withinMs || draining || flushing || halted
-    if (this.#open.length > 0 && due) this.#close()
+    // While the next stage is busy the batch goes on filling: it could not be handed over anyway.
+    if (this.#open.length > 0 && due && this.#closed.size === 0 && this.#target.room() > 0) this.#close()
     let moved = false
     while (this.#closed.size > 0 && this.#target.room() > 0) {
       let members = this.#closed.shift() as Item[]
@@ -91,8 +92,10 @@ export class BatchStage implements Stage {
     counts[this.#closed.size > 0 ? BLOCKED : this.#open.length > 0 ? LINGER : IDLE] = 1
   }
 
-  wakeMs(): number {
-    return this.#open.length === 0 ? Number.POSITIVE_INFINITY : this.#openedMs + this.#plan.withinMs
+  wakeMs(nowMs: number): number {
+    if (this.#open.length === 0) return Number.POSITIVE_INFINITY
+    const dueMs = this.#openedMs + this.#plan.withinMs
+    return dueMs > nowMs ? dueMs : Number.POSITIVE_INFINITY
   }
 
   purge(drop: (item: Item) => boolean): void {

@@ -237,9 +237,9 @@ export class CallStage implements Stage, Caller {
     for (let slot = this.#slots.first; slot !== null; ) {
       const next: Slot | null = slot.next
       if (slot.abortedMs === null) {
-        if (nowMs - slot.startedMs < this.#timeoutMs) break
+        if (nowMs < slot.startedMs + this.#timeoutMs) break
         this.#abort(slot, 'timeout', nowMs)
-      } else if (nowMs - slot.abortedMs >= ABORT_GRACE_MS) {
+      } else if (nowMs >= slot.abortedMs + ABORT_GRACE_MS) {
         slot.retired = true
         slot.threw = true
         slot.result = timeoutError(this.#timeoutMs)

@@ -54,7 +54,9 @@ export class Core {
   /** The item has ended; it leaves its lane, and its record is settled if nothing else of it is open. */
   finish(item: Item, fate: number): void {
     if (item.lanes !== null) item.lanes.leave(item)
-    const { root } = item
+    const { root, partition } = item
+    if (fate === RETURNED && root.members === null && !partition.fenced)
+      partition.gaveBack(root.record.key, root.sequence)
     root.fate |= fate
     root.pending -= 1
     if (root.pending > 0) return

@@ -212,7 +212,7 @@ export class Engine {
   /** When to resume at the latest if nothing happens, in engine ms; Infinity for never. */
   wakeMs(): number {
     let wake = Number.POSITIVE_INFINITY
-    for (const stage of this.#flow.stages) wake = Math.min(wake, stage.wakeMs(this.#core.nowMs))
+    for (const stage of this.#flow.stages) wake = Math.min(wake, stage.wakeMs(this.#core.loopMs))
     for (const intake of this.#intakes) wake = Math.min(wake, intake.wakeMs())
     return wake
   }

@@ -3,6 +3,7 @@
  * that comes back is a new object with a new epoch; whatever still refers to the old one finds it fenced.
  */
 import type { Assignment } from '../model/connector.ts'
+import type { Order } from '../model/plan.ts'
 import { decodeDoneSet } from './done-set.ts'
 import { Ledger } from './ledger.ts'
 
@@ -23,6 +24,9 @@ export class Partition {
   committedCompleted = 0
   /** Of those, the ones that a restart would not repeat: all but what did not fit into the commit's metadata. */
   storedCompleted = 0
+  /** The first sequence that was given back, of all and by key: an ordered sink writes no later one after that. */
+  #returnedFrom = Number.POSITIVE_INFINITY
+  readonly #returnedKeys = new Map<string, number>()
   /** True when the assignment's `doneAhead` was not ours to read. */
   readonly foreignProgress: boolean
 
@@ -35,6 +39,18 @@ export class Partition {
     const prior = doneAhead === null ? [] : decodeDoneSet(nextOffset, doneAhead)
     this.foreignProgress = prior === null
     this.ledger = new Ledger(nextOffset, prior ?? [])
+  }
+
+  /** A record is given back uncommitted although the partition is still ours: whoever comes next gets it again. */
+  gaveBack(key: string | null, sequence: number): void {
+    this.#returnedFrom = Math.min(this.#returnedFrom, sequence)
+    if (key !== null) this.#returnedKeys.set(key, Math.min(this.#returnedKeys.get(key) ?? sequence, sequence))
+  }
+
+  /** Whether an earlier record of the same key (or partition) was given back: done now, this one would overtake it. */
+  overtakes(order: Order, key: string | null, sequence: number): boolean {
+    if (sequence <= this.#returnedFrom || order === 'none') return false
+    return order === 'partition' || (key !== null && sequence > (this.#returnedKeys.get(key) ?? sequence))
   }
 
   /** Delivered and not stored by a commit: what a crash would repeat. */

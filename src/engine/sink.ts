@@ -68,7 +68,9 @@ export class SinkStage implements Stage, Writer {
     this.#meter = new StageMeter(this.#limit, core.nowMs)
   }
 
+  /** A sink that writes whole batches lets the next one fill up until it has taken the last. */
   room(): number {
+    if (this.#role.unbatch && this.#lanes === null && this.#queue.size + this.#againRecords > 0) return 0
     return this.plan.queueRecords - this.#queue.size - this.#againRecords - (this.#lanes?.waiting ?? 0)
   }
 
@@ -125,9 +127,17 @@ export class SinkStage implements Stage, Writer {
     } else {
       items = this.#gather()
     }
-    if (!items.some(isFenced)) return items
-    for (const item of items) if (isFenced(item)) this.#core.finish(item, RETURNED)
-    return items.filter((item) => !isFenced(item))
+    if (!items.some((item) => this.#isUnwanted(item))) return items
+    // One by one: each that is given back decides about those behind it.
+    const wanted: Item[] = []
+    for (const item of items)
+      if (this.#isUnwanted(item)) this.#core.finish(item, RETURNED)
+      else wanted.push(item)
+    return wanted
+  }
+
+  #isUnwanted(item: Item): boolean {
+    return isFenced(item) || item.partition.overtakes(this.plan.order, item.record.key, item.sequence)
   }
 
   #gather(): Item[] {

@@ -16,13 +16,19 @@ export interface Started {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
   /** Resolves when standard error has shown this; rejects when the command ends without. */
-  saw(text: string | RegExp): Promise<void>
+  readonly saw: (text: string | RegExp) => Promise<void>
 }
 
-export function start(args: readonly string[], options: { cwd?: string; input?: string } = {}): Started {
+export interface StartOptions {
+  readonly cwd?: string
+  readonly input?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export function start(args: readonly string[], options: StartOptions = {}): Started {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd,
-    env: { ...process.env, FORCE_COLOR: undefined, NODE_OPTIONS: undefined, DEBUG: undefined },
+    env: { ...process.env, FORCE_COLOR: undefined, NODE_OPTIONS: undefined, DEBUG: undefined, ...options.env },
     stdio: 'pipe',
   })
   child.stdin.end(options.input ?? '')

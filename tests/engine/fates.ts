@@ -3,7 +3,7 @@
  * confirmed, which failures were final. `isDone` walks the plan for one delivery and says whether everything that the
  * record had to cause is durable. It is the naive model that commits are judged by.
  */
-import type { FailurePolicy, FlowPlan, Plan, StagePlan } from '../../src/model/plan.ts'
+import type { FailurePolicy, FlowPlan, Plan } from '../../src/model/plan.ts'
 import { chanceOf } from './draw.ts'
 
 /** A record as it lies in the broker. */
@@ -13,12 +13,13 @@ export interface StoredRecord {
   readonly partition: string
   readonly offset: number
   readonly key: string | null
-  readonly bytes: number
+  bytes: number
   readonly arrivesMs: number
   /** Every output it causes is durable; once true, always true. */
   done: boolean
   /** After a failure that stopped the pipeline the operator repairs the record. */
   cured: boolean
+  readonly deliveries: Delivery[]
 }
 
 interface Failures {
@@ -30,8 +31,11 @@ interface Failures {
 export class Delivery {
   readonly record: StoredRecord
   readonly epoch: number
+  /** Its size at the time of this delivery. */
+  readonly bytes: number
   /** The assignment said that it was done: nothing may run for it. */
   readonly doneBefore: boolean
+  /** `stage|path` of what ended well: stored in a sink, filtered away, or expanded to the end. */
   readonly written = new Set<string>()
   readonly letters = new Map<string, number>()
   readonly #failures = new Map<string, Failures>()
@@ -39,7 +43,9 @@ export class Delivery {
   constructor(record: StoredRecord, epoch: number, doneBefore: boolean) {
     this.record = record
     this.epoch = epoch
+    this.bytes = record.bytes
     this.doneBefore = doneBefore
+    record.deliveries.push(this)
   }
 
   failed(stage: string, path: string, how: 'charged' | 'final', attempts: number): void {
@@ -48,6 +54,11 @@ export class Delivery {
     failures.charged += 1
     if (how === 'final' || failures.charged >= attempts) failures.final = true
     this.#failures.set(at, failures)
+  }
+
+  isFinalAt(stage: string): boolean {
+    for (const [at, { final }] of this.#failures) if (final && at.startsWith(`${stage}|`)) return true
+    return false
   }
 
   isFinal(stage: string, path: string): boolean {
@@ -109,14 +120,19 @@ export class Fates {
     return this.plan.sources.length === 1 ? 'decode' : `decode-${source + 1}`
   }
 
+  /** Whether all that a record had to cause is durable. */
+  isRecordDone(record: StoredRecord): boolean {
+    return record.done || record.deliveries.some((delivery) => this.isDone(delivery))
+  }
+
   /** Whether all that this delivery had to cause is durable. */
   isDone(delivery: Delivery): boolean {
     if (delivery.record.done) return true
     const token = { delivery, path: '' }
     const letters = new Map(delivery.letters)
-    const { source, bytes } = delivery.record
+    const { source } = delivery.record
     const decode = this.decodeName(source)
-    const unreadable = delivery.isFinal(decode, '') || bytes > this.plan.admission.maxRecordBytes
+    const unreadable = delivery.isFinal(decode, '') || delivery.bytes > this.plan.admission.maxRecordBytes
     const done = unreadable
       ? isHandled((this.plan.sources[source] as Plan['sources'][number]).onFailure, decode, letters)
       : this.#flowDone(this.plan.flow, 0, token, letters)
@@ -126,25 +142,43 @@ export class Fates {
 
   #flowDone(flow: FlowPlan, from: number, token: Token, letters: Map<string, number>): boolean {
     const { delivery, path } = token
-    for (let index = from; index < flow.stages.length; index += 1) {
-      const stage = flow.stages[index] as StagePlan
-      if (stage.kind === 'batch') continue
-      const failed = delivery.isFinal(stage.name, path)
-      if (stage.kind !== 'flatMap' && failed && isHandled(stage.onFailure, stage.name, letters)) return true
-      if (stage.kind === 'filter' && !this.passes(stage.name, token)) return true
-      if (stage.kind === 'flatMap') {
-        if (failed && !isHandled(stage.onFailure, stage.name, letters)) return false
-        const outputs = failed ? this.outputsBeforeThrow(stage.name, token) : this.fanOut(stage.name, token)
-        for (let output = 0; output < outputs; output += 1)
-          if (!this.#flowDone(flow, index + 1, childToken(token, output), letters)) return false
-        return true
-      }
+    const stage = flow.stages[from]
+    if (stage === undefined) return this.#endDone(flow, token, letters)
+    const further = (): boolean => this.#flowDone(flow, from + 1, token, letters)
+    if (stage.kind === 'batch') return further()
+    const failed = delivery.isFinal(stage.name, path)
+    const wentWell = delivery.written.has(`${stage.name}|${path}`)
+    if (stage.kind === 'flatMap') {
+      if (!(failed ? isHandled(stage.onFailure, stage.name, letters) : wentWell)) return false
+      const outputs = failed ? this.outputsBeforeThrow(stage.name, token) : this.fanOut(stage.name, token)
+      for (let output = 0; output < outputs; output += 1)
+        if (!this.#flowDone(flow, from + 1, childToken(token, output), letters)) return false
+      return true
     }
-    const { end } = flow
-    if (delivery.isFinal(end.name, path) && isHandled(end.onFailure, end.name, letters)) return true
-    if (end.kind === 'sink') return delivery.written.has(`${end.name}|${path}`)
-    const branch = end.branches.get(this.branch(end.name, token, [...end.branches.keys()])) as FlowPlan
-    return this.#flowDone(branch, 0, token, letters)
+    if (stage.kind === 'filter' && !failed && !this.passes(stage.name, token)) return wentWell
+    return this.#eitherDone(further, failed ? stage : null, letters)
+  }
+
+  #endDone({ end }: FlowPlan, token: Token, letters: Map<string, number>): boolean {
+    const { delivery, path } = token
+    const stored = (): boolean => {
+      if (end.kind === 'sink') return delivery.written.has(`${end.name}|${path}`)
+      const branch = end.branches.get(this.branch(end.name, token, [...end.branches.keys()])) as FlowPlan
+      return this.#flowDone(branch, 0, token, letters)
+    }
+    return this.#eitherDone(stored, delivery.isFinal(end.name, path) ? end : null, letters)
+  }
+
+  /** What failed often enough to be given up may still have succeeded: then it needs no dead letter. */
+  #eitherDone(
+    done: () => boolean,
+    failed: { readonly name: string; readonly onFailure: FailurePolicy } | null,
+    letters: Map<string, number>,
+  ): boolean {
+    const before = new Map(letters)
+    if (done()) return true
+    for (const [stage, left] of before) letters.set(stage, left)
+    return failed !== null && isHandled(failed.onFailure, failed.name, letters)
   }
 }
 

@@ -52,18 +52,13 @@ export function addLogCommands(program: Command): void {
   leaf(log, 'groups', 'Show how far each consumer group is: lag in records and in time; or move one.')
     .option('--group <name>', 'only this group')
     .option('--topic <name>', 'only this topic')
-    .addOption(
-      new Option(
-        '--reset <place>',
-        'move the group to earliest, latest or an offset; it must not be running',
-      ).argParser(start),
-    )
+    .addOption(new Option('--reset <place>', 'move the group to earliest, latest or an offset').argParser(start))
     .addOption(new Option('--partition <n>', 'with --reset: only this partition').argParser(offset))
     .option('--json', 'one JSON object a partition')
     .addHelpText('after', GROUPS_EXAMPLES)
     .action(async (options: GroupsOptions) => (await import('./groups.ts')).groups(options))
 
-  leaf(log, 'trim', 'Delete the oldest records of a topic. Whole segments only, so a little more may stay.')
+  leaf(log, 'trim', 'Delete the oldest records of a topic, whole batches at a time.')
     .argument('<topic>', 'the topic')
     .addOption(new Option('--before-offset <n>', 'records below this offset of each partition').argParser(offset))
     .addOption(new Option('--older-than <duration>', 'records older than this; for example 24h').argParser(duration))

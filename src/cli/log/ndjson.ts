@@ -41,7 +41,7 @@ function parse(text: string, number: number, file: string): unknown {
   } catch (error) {
     const where = file === '-' ? `line ${number}` : `${file}:${number}`
     throw new CliFailure(`${where} is not JSON: ${(error as Error).message}`, {
-      advice: `Every line must be one JSON value. What came before line ${number} may have been appended.`,
+      advice: 'Every line must be one JSON value.',
       cause: error,
     })
   }
@@ -55,5 +55,5 @@ export function keyOf(value: unknown, path: string): string | null {
     found = (found as Record<string, unknown>)[name]
   }
   if (found === undefined || found === null) return null
-  return typeof found === 'object' ? JSON.stringify(found) : String(found)
+  return typeof found === 'string' ? found : JSON.stringify(found)
 }

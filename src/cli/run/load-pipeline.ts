@@ -150,7 +150,7 @@ function placeOf(path: string): string | null {
   try {
     execFileSync(process.execPath, ['--check', path], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 5_000 })
   } catch (error) {
-    const said = String((error as { stderr?: unknown }).stderr ?? '')
+    const said = (error as { stderr?: Buffer }).stderr?.toString() ?? ''
     const found = /^(?:file:\/\/)?(.+?):(\d+)$/m.exec(said)
     if (found) return `${shortest(found[1] as string)}:${found[2]}`
   }

@@ -6,13 +6,14 @@
 import { reject } from '../../model/errors.ts'
 import type { RecordHeaders } from '../../model/record.ts'
 import { formatBytes, MIB } from '../../model/units.ts'
-import { BATCH_RECORDS, type Draft, draftBytes, type EncodedBatch, encodeBatches } from './batch.ts'
+import { BATCH_RECORDS, type Draft, type EncodedBatch, encodeBatches, textBytes } from './batch.ts'
 import { encodeHeaders } from './headers.ts'
 import { partitionOf } from './partitioner.ts'
 import { trimOnce } from './retention.ts'
 import type { Shared } from './shared.ts'
 import type { Partition, Topic } from './topics.ts'
 
+/** A larger record is refused; dead letters are not, because refusing one would stall its pipeline. */
 export const MAX_RECORD_BYTES = 64 * MIB
 /** Retention is looked at after so many bytes, or so many milliseconds, of appends to a topic by this process. */
 const RETAIN_EVERY_BYTES = 4 * MIB
@@ -22,12 +23,6 @@ export interface Appended {
   readonly partition: number
   readonly firstOffset: number
   readonly count: number
-}
-
-/** A record with the partition it goes to; null lets its key decide. */
-export interface PlacedDraft {
-  readonly draft: Draft
-  readonly partition: number | null
 }
 
 interface Run {
@@ -52,53 +47,55 @@ export function draft(
   value: Uint8Array | string,
   headers: RecordHeaders | null,
   timestampMs: number,
+  partition: number | null,
+  maxBytes: number,
 ): Draft {
   if (key !== null && typeof key !== 'string') throw reject(`a key must be a string or null, got ${typeof key}`)
   if (!Number.isFinite(timestampMs)) throw reject(`timestampMs must be a finite number, got ${timestampMs}`)
-  const made: Draft = { key, value, headers: headers === null ? null : encodeHeaders(headers), timestampMs }
-  if (value.length <= MAX_RECORD_BYTES / 4 && made.headers === null) return made
-  if (draftBytes(made) <= MAX_RECORD_BYTES) return made
-  throw reject(
-    `a record may have ${formatBytes(MAX_RECORD_BYTES)} at most, this one has ${formatBytes(draftBytes(made))}`,
-  )
+  const head = headers === null ? null : encodeHeaders(headers)
+  const valueBytes = typeof value === 'string' ? textBytes(value) : value.length
+  const bytes = (key === null ? 0 : textBytes(key)) + (head?.length ?? 0) + valueBytes
+  if (bytes <= maxBytes) return { key, value, headers: head, timestampMs, partition, bytes }
+  throw reject(`a record may have ${formatBytes(maxBytes)} at most, this one has ${formatBytes(bytes)}`)
 }
 
 /** Appends to `topic` and resolves when it is durable. `signal` takes back what has not begun to be written. */
 export async function append(
   shared: Shared,
   topic: Topic,
-  placed: readonly PlacedDraft[],
+  drafts: readonly Draft[],
   signal?: AbortSignal,
 ): Promise<Appended[]> {
-  if (placed.length === 0) return []
+  if (drafts.length === 0) return []
   const pace = paces.get(topic) ?? { turn: 0, bytesSince: 0, retainedAtMs: 0 }
   paces.set(topic, pace)
-  const runs = encodeRuns(topic, placed, pace)
+  const runs = encodeRuns(topic, drafts, pace)
   const bytes = runs.reduce((sum, run) => sum + run.bytes, 0)
   const appended = await shared.store.writer.write(() => put(shared, topic, runs, pace), bytes, signal)
   shared.store.appended(topic.name)
   return appended
 }
 
-function encodeRuns(topic: Topic, placed: readonly PlacedDraft[], pace: Pace): Run[] {
-  const drafts: (Draft[] | undefined)[] = []
+function encodeRuns(topic: Topic, drafts: readonly Draft[], pace: Pace): Run[] {
+  const count = topic.partitions.length
+  const runs: (Draft[] | undefined)[] = []
   let withoutKey = 0
-  for (const { draft, partition } of placed) {
-    let index = partition
+  for (const draft of drafts) {
+    let index = draft.partition
     if (index === null) {
-      if (draft.key !== null) index = partitionOf(draft.key, topic.partitions.length)
+      if (draft.key !== null) index = partitionOf(draft.key, count)
       else {
-        index = pace.turn % topic.partitions.length
+        index = pace.turn % count
         withoutKey += 1
         if (withoutKey % BATCH_RECORDS === 0) pace.turn += 1
       }
     }
-    const there = drafts[index]
-    if (there) there.push(draft)
-    else drafts[index] = [draft]
+    const run = runs[index]
+    if (run) run.push(draft)
+    else runs[index] = [draft]
   }
   if (withoutKey > 0) pace.turn += 1
-  return drafts.flatMap((each, index): Run[] => {
+  return runs.flatMap((each, index): Run[] => {
     if (!each) return []
     const batches = encodeBatches(each)
     const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
@@ -113,7 +110,7 @@ function put({ store, topics }: Shared, topic: Topic, runs: readonly Run[], pace
     const mark = topics.mark(partition)
     let nextOffset = mark.nextOffset
     for (const batch of batches) {
-      partition.batches.put(nextOffset, batch.bytes)
+      void partition.batches.putSync(nextOffset, batch.bytes)
       nextOffset += batch.count
       store.writer.point('put')
     }

@@ -121,7 +121,7 @@ export class Groups {
   }
 
   #put(group: string, partition: Partition, progress: Progress): void {
-    this.#store.progress.put(keyOf(group, partition), encode(progress))
+    void this.#store.progress.putSync(keyOf(group, partition), encode(progress))
   }
 }
 

@@ -25,7 +25,7 @@ export type { Trimmed } from './retention.ts'
 export type { LogSinkOptions } from './sink.ts'
 export type { LogSourceOptions } from './source.ts'
 export type { Retention } from './topics.ts'
-export type { WritePoint } from './writer.ts'
+export type { WritePoint } from './write-point.ts'
 export { sink, source }
 
 export const log = { source, sink }

@@ -8,7 +8,7 @@ import { HeadgateError, reject } from '../../model/errors.ts'
 import type { Logger } from '../../model/logger.ts'
 import { NO_HEADERS, type RecordHeaders } from '../../model/record.ts'
 import { MIB } from '../../model/units.ts'
-import { type Appended, append, draft, type PlacedDraft } from './append.ts'
+import { type Appended, append, draft, MAX_RECORD_BYTES } from './append.ts'
 import type { LogRecord } from './batch.ts'
 import type { Start } from './groups.ts'
 import { describeGroups, describeTopic, type GroupInfo, type TopicInfo } from './inspection.ts'
@@ -17,7 +17,7 @@ import { PartitionReader } from './reader.ts'
 import { type Trimmed, type TrimRule, trimOnce } from './retention.ts'
 import { openShared, type Shared } from './shared.ts'
 import type { Partition, Retention, Topic } from './topics.ts'
-import type { WritePoint } from './writer.ts'
+import type { WritePoint } from './write-point.ts'
 
 export interface OpenLogOptions {
   /** Hears of recovered damage; default silent. */
@@ -129,15 +129,19 @@ export class Log {
   async append(topic: string, entries: readonly Entry[]): Promise<Appended[]> {
     const to = this.#open().topics.get(topic)
     const now = Date.now()
-    const placed = entries.map((entry): PlacedDraft => {
+    const drafts = entries.map((entry) => {
       const headers = entry.headers && entry.headers !== NO_HEADERS ? entry.headers : null
-      const made = draft(entry.key ?? null, toStored(entry.value), headers, entry.timestampMs ?? now)
-      return {
-        draft: made,
-        partition: entry.partition === undefined ? null : this.#partition(to, entry.partition).index,
-      }
+      const partition = entry.partition === undefined ? null : this.#partition(to, entry.partition).index
+      return draft(
+        entry.key ?? null,
+        toStored(entry.value),
+        headers,
+        entry.timestampMs ?? now,
+        partition,
+        MAX_RECORD_BYTES,
+      )
     })
-    return append(this.shared, to, placed)
+    return append(this.shared, to, drafts)
   }
 
   /** Reads without waiting. Throws `HG_STORAGE`, naming partition and offset, when a batch is corrupt. */

@@ -1,13 +1,14 @@
 /**
  * A sink that appends to a topic of the embedded log. The runtime writes batches through it, and dead letters use the
- * same sink. A batch is one transaction. Invariant: `'written'` is said only after the disk has it; a record that
- * cannot be encoded is rejected alone and does not hold up the others of its batch.
+ * same sink. A batch is one transaction. Invariant: `'written'` is said only after the disk has it, and a write stores all of
+ * its records or none: when one cannot be encoded, it is rejected and the others are to be written again.
  */
 import { z } from 'zod'
 import type { Sink, SinkBatch, SinkContext, WriteOutcome, WriteResult } from '../../model/connector.ts'
 import { describe, HeadgateError, overloaded, reject } from '../../model/errors.ts'
 import type { RecordHeaders, RecordInfo } from '../../model/record.ts'
-import { append, draft, type PlacedDraft } from './append.ts'
+import { append, draft, MAX_RECORD_BYTES } from './append.ts'
+import type { Draft } from './batch.ts'
 import { deadLetterEncoder, isDeadLetter } from './dead-letter.ts'
 import { Log } from './log.ts'
 import { checked, directory, fn, integer, name, partitions, retention } from './option.ts'
@@ -95,17 +96,15 @@ class LogSink<T> implements Sink<T> {
     signal.throwIfAborted()
     if (!this.#opened || this.#closing) throw new HeadgateError('HG_STORAGE', `${this.name} is not open`)
     const { shared, topic } = this.#opened
-    const { placed, rejected } = this.#place(batch)
+    const { drafts, rejected } = this.#drafts(batch)
+    if (rejected.size > 0) return withoutThese(batch.values.length, rejected)
     try {
-      await append(shared, topic, placed, signal)
+      await append(shared, topic, drafts, signal)
     } catch (error) {
       if (!isDiskFull(error)) throw error
       throw overloaded(describe(error), { cause: error, retryAfterMs: DISK_FULL_RETRY_MS })
     }
-    if (rejected.size === 0) return 'written'
-    return batch.values.map((_, index): WriteOutcome => {
-      return rejected.has(index) ? { kind: 'rejected', error: rejected.get(index) } : { kind: 'written' }
-    })
+    return 'written'
   }
 
   close(): Promise<void> {
@@ -117,22 +116,22 @@ class LogSink<T> implements Sink<T> {
     return this.#closing
   }
 
-  #place({ values, origins }: SinkBatch<T>): { placed: PlacedDraft[]; rejected: Map<number, unknown> } {
-    const placed: PlacedDraft[] = []
+  #drafts({ values, origins }: SinkBatch<T>): { drafts: Draft[]; rejected: Map<number, unknown> } {
+    const drafts: Draft[] = []
     const rejected = new Map<number, unknown>()
     const now = Date.now()
     for (let index = 0; index < values.length; index += 1) {
       try {
-        placed.push({ draft: this.#draft(values[index], origins[index] as RecordInfo, now), partition: null })
+        drafts.push(this.#draft(values[index], origins[index] as RecordInfo, now))
       } catch (error) {
         const text = `${this.name} cannot store this record: ${describe(error)}`
         rejected.set(index, error instanceof HeadgateError ? error : reject(text, { cause: error }))
       }
     }
-    return { placed, rejected }
+    return { drafts, rejected }
   }
 
-  #draft(value: unknown, origin: RecordInfo, now: number): PlacedDraft['draft'] {
+  #draft(value: unknown, origin: RecordInfo, now: number): Draft {
     const { key, encode, headers } = this.#options
     const letter = !encode && isDeadLetter(value) ? deadLetterEncoder(value) : null
     const stored = encode ? encode(value) : (letter?.value ?? toBytes(value))
@@ -140,8 +139,23 @@ class LogSink<T> implements Sink<T> {
       throw reject(`encode must return text or bytes, it returned ${typeof stored}`)
     }
     const own = headers ? headers(value, origin) : null
-    return draft(key ? key(value, origin) : origin.key, stored, letter ? { ...letter.headers, ...own } : own, now)
+    return draft(
+      key ? key(value, origin) : origin.key,
+      stored,
+      letter ? { ...letter.headers, ...own } : own,
+      now,
+      null,
+      letter ? Number.POSITIVE_INFINITY : MAX_RECORD_BYTES,
+    )
   }
+}
+
+/** All or nothing: nothing was written, and all but the rejected may be tried again at once. */
+function withoutThese(count: number, rejected: ReadonlyMap<number, unknown>): WriteOutcome[] {
+  const again = overloaded(`not written, because ${rejected.size} other records of the write were rejected`)
+  return Array.from({ length: count }, (_, index): WriteOutcome => {
+    return rejected.has(index) ? { kind: 'rejected', error: rejected.get(index) } : { kind: 'failed', error: again }
+  })
 }
 
 function toBytes(value: unknown): Uint8Array | string {

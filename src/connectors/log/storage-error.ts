@@ -3,7 +3,9 @@
  * file of the log throws through here. Invariant: a full disk is told apart from a failing one, because the first
  * leaves the log usable and the second does not.
  */
+import { statfsSync } from 'node:fs'
 import { describe, HeadgateError } from '../../model/errors.ts'
+import { MIB } from '../../model/units.ts'
 
 const MDB_MAP_FULL = -30792
 const MDB_INVALID = -30793
@@ -30,6 +32,17 @@ export function isDiskFull(thrown: unknown): boolean {
     if (FULL.has(codeOf(error))) return true
   }
   return false
+}
+
+/**
+ * LMDB calls a write that the file system cut short an input/output error, and that is how a disk fills up. This tells
+ * the two apart by the room that is left: an error to use instead, or null when it was a true one.
+ */
+export function shortWrite(thrown: unknown, directory: string, bytes: number): Error | null {
+  if (codeOf(thrown) !== 5) return null
+  const { bavail, bsize } = statfsSync(directory)
+  if (bavail * bsize > bytes + MIB) return null
+  return Object.assign(new Error('no space left on the disk', { cause: thrown }), { code: 'ENOSPC' })
 }
 
 /** `HG_STORAGE` for what happened to the log in `directory` while it was `doing` something. */

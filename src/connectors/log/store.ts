@@ -4,12 +4,15 @@
  * durable. LMDB publishes a transaction only after its fsync when `overlappingSync` is off, which therefore stays off;
  * it costs nothing here, because steps are committed in groups.
  */
-import { mkdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { HeadgateError } from '../../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../../model/logger.ts'
+import { checkDataFile, makeDirectory } from './data-file.ts'
 import { storageError } from './storage-error.ts'
-import { type WritePoint, Writer } from './writer.ts'
+import type { WritePoint } from './write-point.ts'
+import { Writer } from './writer.ts'
 
 /** Raised when stored bytes change their meaning. An older version of the library refuses a newer format. */
 export const FORMAT_VERSION = 1
@@ -45,6 +48,8 @@ export class Store {
       encoding: 'binary',
       maxDbs: MAX_DATABASES,
       overlappingSync: false,
+      // With it, each failed commit would leave a rejected promise inside lmdb that nobody could handle.
+      eventTurnBatching: false,
     })
     try {
       this.root.readerCheck()
@@ -67,6 +72,7 @@ export class Store {
   /** Lets the reads that follow see everything that was committed by now, also by other processes. */
   refresh(): void {
     if (this.#closing) throw new HeadgateError('HG_STORAGE', `The log at ${this.directory} is closed: open it again`)
+    this.writer.checkReadable()
     this.root.resetReadTxn()
   }
 
@@ -100,8 +106,7 @@ export class Store {
 
   async #close(): Promise<void> {
     await this.writer.close()
-    // After a failed write LMDB may hold its lock for ever; the process has to end to free it.
-    if (!this.writer.failed) await this.root.close()
+    await this.root.close()
   }
 
   #checkFormat(): void {
@@ -127,11 +132,13 @@ const closing = new Map<string, Promise<void>>()
 export async function openStore(directory: string, options: StoreOptions = {}): Promise<Store> {
   let path = directory
   try {
-    mkdirSync(directory, { recursive: true })
-    path = realpathSync(directory)
+    path = resolve(directory)
+    makeDirectory(path)
+    path = realpathSync(path)
     await closing.get(path)
     const known = stores.get(path)
     if (known) return known.retain()
+    checkDataFile(path)
     const store = new Store(path, options)
     stores.set(path, store)
     return store

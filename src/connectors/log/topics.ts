@@ -84,7 +84,7 @@ export class Topics {
       const stored = this.#stored(name)
       if (stored) this.#samePartitions(name, stored.partitions, partitions)
       const topic: Stored = { partitions: stored?.partitions ?? partitions ?? 8, retention: retention ?? {} }
-      this.#store.topics.put(name, Buffer.from(JSON.stringify(topic)))
+      void this.#store.topics.putSync(name, Buffer.from(JSON.stringify(topic)))
       return topic.partitions
     })
     return this.#open.get(name) ?? this.#openTopic(name, count)
@@ -111,7 +111,7 @@ export class Topics {
     bytes.writeDoubleLE(mark.firstOffset, 0)
     bytes.writeDoubleLE(mark.nextOffset, 8)
     bytes.writeDoubleLE(mark.bytes, 16)
-    this.#store.marks.put(partition.name, bytes)
+    void this.#store.marks.putSync(partition.name, bytes)
   }
 
   #stored(name: string): Stored | null {

@@ -6,15 +6,13 @@
 import type { RootDatabase } from 'lmdb'
 import { HeadgateError, overloaded } from '../../model/errors.ts'
 import { formatBytes, MIB } from '../../model/units.ts'
-import { isDiskFull, storageError } from './storage-error.ts'
+import { isDiskFull, shortWrite, storageError } from './storage-error.ts'
+import type { WritePoint } from './write-point.ts'
 
 /** Bytes that may wait for their transaction; more is refused as overload, so that a fast caller cannot fill memory. */
 const WAITING_BYTES = 64 * MIB
 /** Bytes that share a transaction. */
 const GROUP_BYTES = 8 * MIB
-
-/** The moments of a write at which a crash could happen, in order. */
-export type WritePoint = 'queued' | 'begin' | 'put' | 'written' | 'committed'
 
 interface Step {
   readonly run: () => unknown
@@ -33,6 +31,7 @@ export class Writer {
   #waitingBytes = 0
   #running: Promise<void> | null = null
   #failure: HeadgateError | null = null
+  #isGivenUp = false
   #closed = false
 
   constructor(
@@ -79,8 +78,9 @@ export class Writer {
     await this.#running
   }
 
-  get failed(): boolean {
-    return this.#failure !== null
+  /** Throws once LMDB has given up on the file: then reads end in errors of its own. */
+  checkReadable(): void {
+    if (this.#isGivenUp) throw this.#failure
   }
 
   #takeBackOnAbort(step: Step, signal: AbortSignal): void {
@@ -122,18 +122,39 @@ export class Writer {
     try {
       await this.#transaction(group)
     } catch (thrown) {
-      const cause = await causeOf(thrown)
-      const error = storageError(this.#directory, 'writing to the log', cause)
-      if (!isDiskFull(error)) this.#failure = error
-      // On a full disk a small step may fit where the whole group did not.
-      if (isDiskFull(error) && group.length > 1) for (const step of group) await this.#commit([step])
-      else for (const step of group) step.reject(error)
+      await this.#failed(group, await causeOf(thrown))
       return
     }
     this.point('committed')
     for (const step of group) {
       if (step.refusal) step.reject(step.refusal)
       else step.resolve(step.result)
+    }
+  }
+
+  /** Nothing of the group was stored. A full disk may be tried again; after anything else no write can be trusted. */
+  async #failed(group: readonly Step[], cause: unknown): Promise<void> {
+    const bytes = group.reduce((sum, step) => sum + step.bytes, 0)
+    const error = storageError(
+      this.#directory,
+      'writing to the log',
+      shortWrite(cause, this.#directory, bytes) ?? cause,
+    )
+    this.#isGivenUp = !this.#isUsable()
+    const mayGoOn = isDiskFull(error) && !this.#isGivenUp
+    if (!mayGoOn) this.#failure = error
+    // Where the whole group did not fit, a small step of it may.
+    if (mayGoOn && group.length > 1) for (const step of group) await this.#commit([step])
+    else for (const step of group) step.reject(error)
+  }
+
+  /** False when LMDB has given up on the file: then a further write would never end. */
+  #isUsable(): boolean {
+    try {
+      this.#root.transactionSync(() => {})
+      return true
+    } catch {
+      return false
     }
   }
 

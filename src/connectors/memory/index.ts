@@ -11,7 +11,8 @@ import { MemoryTopic, type MemoryTopicOptions } from './topic.ts'
 
 export type { MemorySink, MemorySinkOptions } from './sink.ts'
 export type { MemorySourceOptions, ValuesSource as MemorySource } from './source.ts'
-export type { MemoryTopic, MemoryTopicOptions, TopicEntry } from './topic.ts'
+export type { MemoryTopic, MemoryTopicOptions } from './topic.ts'
+export type { TopicEntry } from './topic-log.ts'
 export type { TopicSinkOptions } from './topic-sink.ts'
 export type { TopicSourceOptions } from './topic-source.ts'
 

@@ -4,7 +4,7 @@
 import type { Sink, SinkBatch, SinkCapabilities, WriteResult } from '../../model/connector.ts'
 import { HeadgateError } from '../../model/errors.ts'
 import type { RecordInfo } from '../../model/record.ts'
-import type { MemoryTopic } from './topic.ts'
+import type { TopicLog } from './topic-log.ts'
 
 export interface TopicSinkOptions<V = unknown> {
   /** Default: the topic's name. */
@@ -21,11 +21,11 @@ export class TopicSink<V> implements Sink<V> {
     idempotent: false,
     atomic: true,
   }
-  readonly #topic: MemoryTopic<V>
+  readonly #topic: TopicLog<V>
   readonly #key: (value: V, origin: RecordInfo) => string | null
   #open = false
 
-  constructor(topic: MemoryTopic<V>, options: TopicSinkOptions<V>) {
+  constructor(topic: TopicLog<V>, options: TopicSinkOptions<V>) {
     this.name = options.name ?? topic.name
     this.#topic = topic
     this.#key = options.key ?? ((_value, origin) => origin.key)

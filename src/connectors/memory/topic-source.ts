@@ -19,7 +19,7 @@ import { HeadgateError } from '../../model/errors.ts'
 import type { Group, Member } from './group.ts'
 import { integer } from './option.ts'
 import type { MemoryRecord } from './record.ts'
-import type { MemoryTopic } from './topic.ts'
+import type { TopicLog } from './topic-log.ts'
 
 export interface TopicSourceOptions<T = unknown> {
   /** Members of one group share the partitions and the committed progress. */
@@ -55,7 +55,7 @@ export class TopicSource<V, T> implements Source<T>, Member {
     replayable: true,
   }
   readonly decode: Decoder<T> | undefined
-  readonly #topic: MemoryTopic<V>
+  readonly #topic: TopicLog<V>
   readonly #group: Group
   readonly #prefetch: number
   readonly #graceMs: number
@@ -64,7 +64,7 @@ export class TopicSource<V, T> implements Source<T>, Member {
   #state: 'new' | 'open' | 'quiet' | 'closed' = 'new'
   #rotation = 0
 
-  constructor(topic: MemoryTopic<V>, group: Group, options: TopicSourceOptions<T>) {
+  constructor(topic: TopicLog<V>, group: Group, options: TopicSourceOptions<T>) {
     this.name = options.name ?? topic.name
     this.decode = options.decode
     this.#topic = topic

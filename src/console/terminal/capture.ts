@@ -12,7 +12,13 @@ export interface Capture {
 type Write = NodeJS.WriteStream['write']
 
 export function captureLines(streams: readonly NodeJS.WriteStream[], print: (lines: string) => void): Capture {
-  const originals = streams.filter((stream) => stream.isTTY).map((stream) => ({ stream, write: stream.write }))
+  const originals = streams
+    .filter((stream) => stream.isTTY)
+    .map((stream) => ({
+      stream,
+      // oxlint-disable-next-line typescript/unbound-method -- kept to be put back onto its stream, never called here
+      write: stream.write,
+    }))
   let unfinished = ''
 
   const take = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {

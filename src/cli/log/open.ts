@@ -1,0 +1,47 @@
+/**
+ * Opens an embedded log for one command and closes it afterwards, whatever happens. All `log` commands go through it.
+ * Opening would make a log where there is none, so a command that only looks refuses a directory without one.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Log, openLog } from '../../connectors/log/index.ts'
+import { CliFailure } from '../failure.ts'
+
+export interface LogOptions {
+  readonly path: string
+}
+
+export async function withLog<R>({ path }: LogOptions, work: (log: Log) => R | Promise<R>, create = false): Promise<R> {
+  if (!create) checkDirectory(path)
+  const log = await openLog(path)
+  try {
+    return await work(log)
+  } finally {
+    await log.close()
+  }
+}
+
+function checkDirectory(path: string): void {
+  const looked = `It was looked for at ${resolve(path)}.`
+  if (!existsSync(path)) throw new CliFailure(`there is no log at ${path}`, { advice: looked })
+  if (!statSync(path).isDirectory()) {
+    throw new CliFailure(`${path} is not a directory`, { advice: '--path names the directory that the log is in.' })
+  }
+  if (readdirSync(path).length === 0)
+    throw new CliFailure(`there is no log at ${path}`, { advice: 'The directory is empty.' })
+}
+
+/** Checks a partition that was asked for, and names them all when none was. */
+export function chosenPartitions(log: Log, topic: string, partition: number | undefined): readonly number[] {
+  const found = log.topics().find(({ name }) => name === topic)
+  if (!found) {
+    const names = log.topics().map(({ name }) => name)
+    throw new CliFailure(`the log has no topic '${topic}'`, {
+      advice: names.length > 0 ? `It has: ${names.join(', ')}.` : 'It has no topic yet.',
+    })
+  }
+  const all = found.partitions.map((info) => info.partition)
+  if (partition === undefined) return all
+  if (all.includes(partition)) return [partition]
+  throw new CliFailure(`topic '${topic}' has no partition ${partition}`, { advice: `It has 0 to ${all.length - 1}.` })
+}
