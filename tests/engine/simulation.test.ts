@@ -9,7 +9,7 @@ import { type Outcome, World } from './world.ts'
 
 const LONG = process.env['HEADGATE_LONG'] === '1'
 const ONE_SEED = process.env['HEADGATE_SEED']
-const STEPS = LONG ? 1_000_000 : 100_000
+const STEPS = LONG ? 1_000_000 : 110_000
 const MOST_STEPS_A_SEED = 200_000
 
 function run(seed: number): { outcome: Outcome; hits: ReadonlyMap<string, number> } {

@@ -77,6 +77,9 @@ const readOptions = z.strictObject({
   maxRecords: integer(1, 100_000).default(1_000),
   maxBytes: integer(1, Number.MAX_SAFE_INTEGER).default(MIB),
 })
+const topicArgument = z.object({ topic: name })
+const readArgument = z.object({ fromOffset: offset })
+const seekArguments = z.object({ group: name, to: start, partition: offset.optional() })
 const trimOptions = z.strictObject({
   partition: offset.optional(),
   beforeOffset: offset.optional(),
@@ -112,7 +115,7 @@ export class Log {
   async createTopic(topic: string, options: TopicOptions = {}): Promise<TopicInfo> {
     this.#open()
     const given = checked('createTopic', topicOptions, options)
-    const name = checked('createTopic', z.object({ topic: topicName }), { topic }).topic
+    const name = checked('createTopic', topicArgument, { topic }).topic
     return describeTopic(this.shared, await this.shared.topics.create(name, given.partitions, given.retention))
   }
 
@@ -147,7 +150,7 @@ export class Log {
   /** Reads without waiting. Throws `HG_STORAGE`, naming partition and offset, when a batch is corrupt. */
   read(topic: string, partition: number, fromOffset: number, options: ReadOptions = {}): Chunk {
     const { maxRecords, maxBytes } = checked('read', readOptions, options)
-    checked('read', z.object({ fromOffset: offset }), { fromOffset })
+    checked('read', readArgument, { fromOffset })
     const from = this.#partition(this.#open().topics.get(topic), partition)
     const reader = this.#readers.get(from.name) ?? new PartitionReader(from)
     this.#readers.set(from.name, reader)
@@ -192,7 +195,7 @@ export class Log {
    */
   async seek(group: string, topic: string, to: Start, options: { readonly partition?: number } = {}): Promise<void> {
     const { topics, groups } = this.#open()
-    const given = checked('seek', z.object({ group: name, to: start, partition: offset.optional() }), {
+    const given = checked('seek', seekArguments, {
       group,
       to,
       partition: options.partition,
@@ -224,8 +227,6 @@ export class Log {
     )
   }
 }
-
-const topicName = name
 
 function toStored(value: unknown): Uint8Array | string {
   if (typeof value === 'string' || value instanceof Uint8Array) return value
