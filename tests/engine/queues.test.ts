@@ -1,0 +1,187 @@
+/** The queues that items wait in: ring, timer heap, fair queue, chunk queue and lanes, each against a naive array. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ChunkQueue } from '../../src/engine/chunk-queue.ts'
+import { FairQueue } from '../../src/engine/fair-queue.ts'
+import type { Item } from '../../src/engine/item.ts'
+import { Lanes } from '../../src/engine/lanes.ts'
+import { Ring } from '../../src/engine/ring.ts'
+import { TimerHeap } from '../../src/engine/timer-heap.ts'
+import { newItem, newPartition } from './items.ts'
+
+describe('the ring', () => {
+  test('is an array with two ends', () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constantFrom('push' as const, 'unshift' as const), value: fc.nat(100) }),
+      fc.record({ kind: fc.constantFrom('shift' as const, 'retain' as const), value: fc.integer({ min: 1, max: 5 }) }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const ring = new Ring<number>()
+        let model: number[] = []
+        for (const { kind, value } of steps) {
+          if (kind === 'push') {
+            ring.push(value)
+            model.push(value)
+          } else if (kind === 'unshift') {
+            ring.unshift(value)
+            model.unshift(value)
+          } else if (kind === 'shift') expect(ring.shift()).toBe(model.shift())
+          else {
+            ring.retain((entry) => entry % value !== 0)
+            model = model.filter((entry) => entry % value !== 0)
+          }
+          expect([ring.size, ring.peek()]).toEqual([model.length, model[0]])
+        }
+        while (model.length > 0) expect(ring.shift()).toBe(model.shift())
+        expect(ring.shift()).toBeUndefined()
+      }),
+    )
+  })
+})
+
+describe('the timer heap', () => {
+  test('hands out what is due first, also after some were taken out', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 50 })), fc.integer({ min: 2, max: 5 }), (times, divisor) => {
+        const heap = new TimerHeap<{ dueMs: number }>()
+        for (const dueMs of times) heap.push({ dueMs })
+        heap.retain(({ dueMs }) => dueMs % divisor !== 0)
+        const model = times.filter((dueMs) => dueMs % divisor !== 0).sort((a, b) => a - b)
+        expect(heap.size).toBe(model.length)
+        for (const dueMs of model) {
+          expect(heap.peek()?.dueMs).toBe(dueMs)
+          expect(heap.pop()?.dueMs).toBe(dueMs)
+        }
+        expect(heap.pop()).toBeUndefined()
+      }),
+    )
+  })
+})
+
+describe('the fair queue', () => {
+  test('a partition with a deep backlog does not hold back the others', () => {
+    const queue = new FairQueue()
+    const deep = newPartition('deep', 0)
+    const late = newPartition('late', 1)
+    for (let offset = 0; offset < 1000; offset += 1) queue.push(newItem(deep, offset), 10)
+    for (let offset = 0; offset < 20; offset += 1) queue.push(newItem(late, offset), 10)
+    const firsts = Array.from({ length: 64 }, () => (queue.shift() as Item).partition.name)
+    expect(firsts.filter((name) => name === 'late')).toHaveLength(20)
+  })
+
+  test('each partition keeps its order, counts and bytes add up, and dropped items are gone', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(4), fc.boolean())), (steps) => {
+        const queue = new FairQueue()
+        const partitions = Array.from({ length: 5 }, (_, index) => newPartition(`p${index}`, index))
+        const model: Item[][] = partitions.map(() => [])
+        let offset = 0
+        for (const [which, takes] of steps) {
+          if (takes) {
+            const item = queue.shift()
+            if (item === undefined) continue
+            queue.took(item.record.bytes)
+            expect(item).toBe((model[item.partition.index] as Item[]).shift())
+          } else {
+            const item = newItem(partitions[which]!, offset, null, offset % 7)
+            offset += 1
+            queue.push(item, item.record.bytes)
+            model[which]!.push(item)
+          }
+        }
+        const dropped = queue.purge(
+          ({ sequence }) => sequence % 3 === 0,
+          ({ record }) => record.bytes,
+        )
+        expect(new Set(dropped)).toEqual(new Set(model.flat().filter(({ sequence }) => sequence % 3 === 0)))
+        const rest = model.map((line) => line.filter(({ sequence }) => sequence % 3 !== 0))
+        expect(queue.size).toBe(rest.flat().length)
+        expect(queue.bytes).toBe(rest.flat().reduce((bytes, { record }) => bytes + record.bytes, 0))
+        for (let left = queue.size; left > 0; left -= 1) {
+          const item = queue.shift() as Item
+          expect(item).toBe(rest[item.partition.index]!.shift())
+        }
+      }),
+    )
+  })
+})
+
+describe('the chunk queue', () => {
+  test('gives items in order, in chunks no larger than asked for', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 20 }),
+        fc.integer({ min: 1, max: 6 }),
+        (sizes, most) => {
+          const queue = new ChunkQueue()
+          const partition = newPartition()
+          const all: Item[] = []
+          for (const size of sizes) {
+            const chunk = Array.from({ length: size }, (_, at) => newItem(partition, all.length + at))
+            all.push(...chunk)
+            queue.push(chunk)
+          }
+          expect(queue.bytes).toBe(all.length * 10)
+          const dropped = queue.purge(({ sequence }) => sequence % 4 === 1)
+          expect(dropped).toEqual(all.filter(({ sequence }) => sequence % 4 === 1))
+          const taken: Item[] = []
+          while (queue.size > 0) {
+            const chunk = queue.shift(most)
+            expect(chunk.length).toBeLessThanOrEqual(most)
+            taken.push(...chunk)
+          }
+          expect(taken).toEqual(all.filter(({ sequence }) => sequence % 4 !== 1))
+        },
+      ),
+    )
+  })
+})
+
+describe('lanes', () => {
+  test('one item of a key holds it, the others follow in their order, and keyless items never wait', () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('enter' as const), key: fc.option(fc.constantFrom('a', 'b', 'c')) }),
+      fc.record({ kind: fc.constantFrom('leave' as const, 'purge' as const), key: fc.constantFrom('a', 'b', 'c') }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const ready: Item[] = []
+        const lanes = new Lanes('key', (item) => ready.push(item))
+        const partition = newPartition()
+        const model = new Map<string, Item[]>()
+        let offset = 0
+        for (const { kind, key } of steps) {
+          const line = model.get(key ?? '') ?? []
+          if (kind === 'enter') {
+            const item = newItem(partition, offset, key)
+            offset += 1
+            expect(lanes.enter(item)).toBe(key === null || line.length === 0)
+            if (key !== null) model.set(key, [...line, item])
+          } else if (kind === 'leave' && line.length > 0) {
+            lanes.leave(line[0] as Item)
+            model.set(key as string, line.slice(1))
+            if (line.length > 1) expect(ready.pop()).toBe(line[1])
+            expect(ready).toEqual([])
+          } else if (kind === 'purge') {
+            const drop = ({ sequence }: Item): boolean => sequence % 2 === 0
+            const waiting = [...model.values()].flatMap((items) => items.slice(1))
+            expect(new Set(lanes.purge(drop))).toEqual(new Set(waiting.filter(drop)))
+            for (const [name, items] of model)
+              model.set(name, [...items.slice(0, 1), ...items.slice(1).filter((item) => !drop(item))])
+          }
+          const waiting = [...model.values()].reduce((sum, items) => sum + Math.max(0, items.length - 1), 0)
+          expect([lanes.waiting, lanes.waitingBytes]).toEqual([waiting, waiting * 10])
+        }
+      }),
+    )
+  })
+
+  test('by partition, all records of a partition share a lane', () => {
+    const lanes = new Lanes('partition', () => {})
+    const [one, two] = [newPartition('one', 0), newPartition('two', 1)]
+    expect(lanes.enter(newItem(one, 0, 'a'))).toBe(true)
+    expect(lanes.enter(newItem(one, 1, 'b'))).toBe(false)
+    expect(lanes.enter(newItem(two, 0, null))).toBe(true)
+  })
+})
