@@ -9,7 +9,7 @@ import { type Outcome, World } from './world.ts'
 
 const LONG = process.env['HEADGATE_LONG'] === '1'
 const ONE_SEED = process.env['HEADGATE_SEED']
-const STEPS = LONG ? 1_000_000 : 110_000
+const STEPS = LONG ? 2_000_000 : 110_000
 const MOST_STEPS_A_SEED = 200_000
 
 function run(seed: number): { outcome: Outcome; hits: ReadonlyMap<string, number> } {
@@ -58,6 +58,10 @@ if (ONE_SEED !== undefined) {
     console.info(outcome)
   })
 }
+
+test('seed 211: a stop under stalls that the healing overtakes is not held against the engine', () => {
+  run(211)
+})
 
 test('the same seed gives the same commands at the same times', () => {
   for (const seed of [3, 17, 40, 99]) {
