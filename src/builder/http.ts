@@ -1,16 +1,14 @@
 /**
  * Reads HTTP's `Retry-After`, which a downstream may send wrong, hostile or absurd. `expectOk` calls it; handlers with
- * a client of their own may. Invariant: the result is null or between 0 and one hour.
+ * a client of their own may. Invariant: the result is null or between 0 and `MAX_RETRY_AFTER_MS`.
  */
-
-/** The longest that a downstream is believed when it asks to be left alone. */
-export const MAX_RETRY_AFTER_MS = 3_600_000
+import { MAX_RETRY_AFTER_MS } from '../model/errors.ts'
 
 const clamp = (ms: number): number => Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS)
 
 /**
  * Milliseconds to wait from `nowMs` (epoch milliseconds), by RFC 9110 section 10.2.3: seconds or a date. A date in the
- * past is 0, more than an hour is an hour, and what is neither is null.
+ * past is 0, more than `MAX_RETRY_AFTER_MS` is that, and what is neither is null.
  */
 export function retryAfterMs(header: string | null | undefined, nowMs: number): number | null {
   if (typeof header !== 'string' || header.length > 64) return null

@@ -39,9 +39,15 @@ export const REACTIONS: Readonly<Record<ErrorCode, Reaction>> = {
 
 export interface HeadgateErrorOptions {
   readonly cause?: unknown
-  /** For `HG_OVERLOADED`: how long the downstream asked to be left alone, in milliseconds. */
+  /**
+   * For `HG_OVERLOADED`: how long the downstream asked to be left alone, in milliseconds. More than
+   * `MAX_RETRY_AFTER_MS` counts as that; then it is asked again.
+   */
   readonly retryAfterMs?: number
 }
+
+/** The longest that a downstream is believed when it asks to be left alone: one minute. */
+export const MAX_RETRY_AFTER_MS = 60_000
 
 /** An error whose `code` says how the runtime reacts to it. */
 export class HeadgateError extends Error {
@@ -77,7 +83,15 @@ const CONNECTION_CODES = new Set([
 
 /** Turns whatever a handler or connector threw into a HeadgateError; a `fetch failed` is followed to its cause. */
 export function classify(thrown: unknown): HeadgateError {
-  if (thrown instanceof HeadgateError) return thrown
+  try {
+    return recognized(thrown) ?? new HeadgateError('HG_HANDLER_FAILED', describe(thrown), { cause: thrown })
+  } catch {
+    // A getter or a proxy that throws when it is looked at.
+    return new HeadgateError('HG_HANDLER_FAILED', describe(thrown))
+  }
+}
+
+function recognized(thrown: unknown): HeadgateError | null {
   for (let error: unknown = thrown, depth = 0; error instanceof Error && depth < 4; error = error.cause, depth += 1) {
     if (error instanceof HeadgateError) return error
     const code = (error as { code?: unknown }).code
@@ -86,19 +100,33 @@ export function classify(thrown: unknown): HeadgateError {
     }
     if (error.name === 'TimeoutError') return new HeadgateError('HG_TIMEOUT', describe(thrown), { cause: thrown })
   }
-  return new HeadgateError('HG_HANDLER_FAILED', describe(thrown), { cause: thrown })
+  return null
 }
 
-/** One line for any thrown value, also one that is not an Error. */
+const MOST_SHOWN = 500
+
+/** One line for any thrown value, also one that is not an Error. Never throws, whatever the value is. */
 export function describe(thrown: unknown): string {
-  if (thrown instanceof Error) {
-    const cause = thrown.cause instanceof Error && thrown.cause.message ? ` (${thrown.cause.message})` : ''
-    return `${thrown.message || thrown.name}${cause}`
-  }
-  if (typeof thrown === 'string') return thrown
   try {
-    return `threw ${typeof thrown}: ${JSON.stringify(thrown) ?? String(thrown)}`
+    return shortened(thrown instanceof Error ? describeError(thrown) : describeOther(thrown))
   } catch {
-    return `threw ${typeof thrown}`
+    return `a value that cannot be shown was thrown (${typeof thrown})`
   }
+}
+
+/** The message, and that of the cause unless it is quoted already. */
+function describeError({ name, message, cause }: Error): string {
+  const text = String(message || name)
+  const why = cause instanceof Error ? String(cause.message) : ''
+  return why === '' || text.includes(why) ? text : `${text} (${why})`
+}
+
+function describeOther(thrown: unknown): string {
+  if (typeof thrown === 'string' && thrown !== '') return thrown
+  const shown = typeof thrown === 'object' || typeof thrown === 'string' ? JSON.stringify(thrown) : String(thrown)
+  return `${shown} was thrown, which is no Error`
+}
+
+function shortened(text: string): string {
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text
 }
