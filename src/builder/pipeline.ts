@@ -17,6 +17,7 @@ import { pipelineSchema, sourceSchema } from './pipeline-options.ts'
 import { stop } from './policies.ts'
 import { parseOptions, refuse, show } from './problems.ts'
 import { entriesOf, isSink, isSource, SOURCE_METHODS } from './recognize.ts'
+import { checkSinks } from './sinks.ts'
 
 /** The same symbol in every copy of the package, so that the CLI recognizes a pipeline of another copy. */
 const PIPELINE: unique symbol = Symbol.for('headgate.pipeline') as never
@@ -78,7 +79,10 @@ export class PipelineStart {
     const sources = makeSources(name, given, onFailure)
     const scope = { pipeline: name, admission: options.admission, onFailure }
     const line = { scope, stages: [], names: decodeNames(sources.length), order: 'none', batched: false } as const
-    return new Flow(line, (flow: FlowPlan) => new Pipeline({ name, sources, flow, ...options }))
+    return new Flow(line, (flow: FlowPlan) => {
+      checkSinks(`pipeline '${name}'`, sources, flow)
+      return new Pipeline({ name, sources, flow, ...options })
+    })
   }
 }
 

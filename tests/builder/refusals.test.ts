@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { pipeline, planOf } from '../../src/builder/pipeline.ts'
 import { deadLetter, exponential, fixed, perMinute, perSecond } from '../../src/builder/policies.ts'
-import { refusal, sinkOf, sourceOf } from './doubles.ts'
+import { deadSink, refusal, sinkOf, sourceOf } from './doubles.ts'
 
 // As an untyped caller writes: the compiler would refuse most of this.
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -197,5 +197,35 @@ describe('a missing or wrong part', () => {
         })
       }),
     ).toContain("'enriched' is already part of the pipeline; build each branch anew")
+  })
+})
+
+describe('a sink', () => {
+  it('has one place: two branches would write to it beyond what it allows at once', () => {
+    const sink = sinkOf<unknown>()
+    const twice = () => base.route('r', () => 'a', { a: (flow) => flow.to(sink), b: (flow) => flow.to(sink) })
+    expect(refusal(twice)).toContain("the sink 'enriched' ends two branches")
+    const each = () => base.route('r', () => 'a', { a: (flow) => flow.to(sinkOf()), b: (flow) => flow.to(sinkOf()) })
+    expect(each).not.toThrow()
+  })
+
+  it('takes results or dead letters, not both', () => {
+    const sink = sinkOf<unknown>('both')
+    const both = () => base.map(() => 1, { onFailure: deadLetter(sink) }).to(sink)
+    expect(refusal(both)).toContain("the sink 'both' takes both results and dead letters")
+  })
+
+  it('for dead letters has a name of its own, wherever it is', () => {
+    const [one, other] = [deadLetter(deadSink()), deadLetter(deadSink())]
+    const refused = "two dead-letter sinks are named 'dead'"
+    const from = () => pipeline('p').from({ source: sourceOf(), onFailure: one })
+    expect(refusal(() => from().to(sinkOf(), { onFailure: other }))).toContain(refused)
+    expect(
+      refusal(() =>
+        from().route('r', () => 'a', { a: (flow) => flow.map(() => 1, { onFailure: other }).to(sinkOf()) }),
+      ),
+    ).toContain(refused)
+    expect(() => from().to(sinkOf('dead'), { onFailure: one })).not.toThrow()
+    expect(() => from().to(sinkOf(), { onFailure: deadLetter(deadSink('other')) })).not.toThrow()
   })
 })
