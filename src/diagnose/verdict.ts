@@ -1,13 +1,13 @@
 /** One plain sentence on what holds a pipeline back, from its status. It names a stage and the figure it rests on. */
 import type { StageStatus, Status } from '../model/status.ts'
-import { formatDuration } from '../model/units.ts'
+import { formatCount, formatDuration } from '../model/units.ts'
 
 const REASONS: Readonly<Record<string, (stage: StageStatus) => string>> = {
   rate: ({ name }) => `'${name}' runs at its rate limit`,
   'retry-after': ({ name }) => `'${name}' waits because the downstream asked for a pause (Retry-After)`,
   breaker: ({ name }) => `'${name}' waits: its downstream fails, and one call at a time tests whether it is back`,
   'retry-budget': ({ name }) => `'${name}' waits for its retry budget: too many attempts fail`,
-  concurrency: ({ name, limit }) => `'${name}' has all of its ${limit} slots busy`,
+  concurrency: ({ name, limit }) => `'${name}' has ${limit === 1 ? 'its only slot' : `all of its ${limit} slots`} busy`,
   key: ({ name }) => `'${name}' waits for records of the same key to finish`,
   backoff: ({ name }) => `'${name}' waits to try again after a failure`,
   'dead-letter-full': ({ name }) => `'${name}' waits for its dead-letter sink`,
@@ -18,15 +18,24 @@ export function verdictOf(status: Status): string {
   if (error !== null) return `Failed: ${error.message}`
   const done = records.out + records.filtered + records.deadLettered + records.skipped
   if (state === 'stopped')
-    return `Finished: ${done} of ${records.in} records completed, ${records.returned} returned uncommitted.`
+    return `Finished: ${done} of ${formatCount(records.in, 'record')} completed, ${records.returned} returned uncommitted.`
   if (state === 'paused') return 'Paused: nothing is pulled until it is resumed.'
   const backlog = sources.reduce((sum, source) => sum + (source.backlogRecords ?? 0), 0)
-  const waits = backlog > 0 ? `; ${backlog} records wait in the source${drainTime(backlog, status)}` : ''
+  const unknown = sources.some((source) => source.backlogRecords === null)
+  const waits = backlog > 0 ? `; ${waiting(backlog)}${drainTime(backlog, status)}` : ''
   const stage = status.stages.findLast(({ reason }) => REASONS[reason] !== undefined)
-  if (stage === undefined)
-    return records.inFlight + backlog === 0 ? 'Keeping up: nothing waits.' : `Keeping up${waits}.`
+  if (stage === undefined) {
+    if (records.inFlight + backlog > 0) return `Keeping up${waits}.`
+    return unknown
+      ? 'Keeping up: nothing waits here; how much waits in the source is unknown.'
+      : 'Keeping up: nothing waits.'
+  }
   const limit = (REASONS[stage.reason] as (stage: StageStatus) => string)(stage)
   return `${limit[0] === "'" ? `Stage ${limit}` : limit}${waits}.`
+}
+
+function waiting(backlog: number): string {
+  return `${formatCount(backlog, 'record')} ${backlog === 1 ? 'waits' : 'wait'} in the source`
 }
 
 function drainTime(backlog: number, { completionPerSecond, nowMs, startedAtMs }: Status): string {

@@ -22,7 +22,7 @@ export interface RecordCounts {
   inFlight: number
 }
 
-/** A place where work can wait. */
+/** A place within the pipeline where work can wait. */
 export interface PlaceStatus {
   name: string
   records: number
@@ -31,6 +31,14 @@ export interface PlaceStatus {
   seconds: number | null
   /** The most records it may hold; null when something else bounds it (the broker's own disk). */
   limitRecords: number | null
+}
+
+/** Any place where work can wait, the brokers' backlogs included, of which it may be unknown how much that is. */
+export interface WaitStatus extends Omit<PlaceStatus, 'records' | 'bytes'> {
+  /** Null when the broker cannot tell, or has not told yet. */
+  records: number | null
+  /** Null when unknown, as it is of a backlog. */
+  bytes: number | null
 }
 
 export interface StageStatus {
@@ -104,7 +112,8 @@ export interface Status {
   /** Age of the oldest record that is not completed, in flight or in the broker. */
   queueAgeMs: number
   admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
-  places: PlaceStatus[]
+  /** Every place where work can wait, in the order of the flow: backlogs, prefetch, queues, calls, batches, writes. */
+  places: WaitStatus[]
   sources: SourceStatus[]
   stages: StageStatus[]
   checks: SelfChecks

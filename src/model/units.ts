@@ -1,4 +1,4 @@
-/** Units: bytes and milliseconds as people read and write them. Used by messages, the CLI and the terminal view. */
+/** Units: bytes, milliseconds and counts as people read and write them. Used by messages, the CLI and the terminal view. */
 
 export const KIB = 1024
 export const MIB = 1024 * KIB
@@ -27,6 +27,13 @@ export function formatDuration(ms: number): string {
   const whole = Math.round(seconds)
   if (whole < 3600) return `${Math.floor(whole / 60)}m${String(whole % 60).padStart(2, '0')}s`
   return `${Math.floor(whole / 3600)}h${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')}m`
+}
+
+const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+
+/** `(1, 'record')` → `1 record`; `(18204, 'record')` → `18,204 records`. */
+export function formatCount(count: number, noun: string): string {
+  return `${GROUPED.format(count)} ${count === 1 ? noun : `${noun}s`}`
 }
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

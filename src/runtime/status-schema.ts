@@ -58,11 +58,15 @@ const states = z
 const place = z
   .strictObject({
     name: name('The place, unique within the pipeline.'),
-    records: tally('Records waiting there now.'),
-    bytes: amount('Their bytes.'),
+    records: tally('Records waiting there now.')
+      .nullable()
+      .describe('Records waiting there now; null when the broker cannot tell, or has not told yet.'),
+    bytes: amount('Their bytes.').nullable().describe('Their bytes; null when unknown, as they are of a backlog.'),
     seconds: amount('Seconds until it is empty at the present completion rate.')
       .nullable()
-      .describe('Seconds until it is empty at the present completion rate; null while nothing completes.'),
+      .describe(
+        'Seconds until it is empty at the present completion rate; null while nothing completes or it is unknown what waits.',
+      ),
     limitRecords: tally('The most records it may hold.')
       .nullable()
       .describe('The most records it may hold; null when something else bounds it.'),
@@ -117,7 +121,7 @@ export const statusSchema = z
     startedAtMs: amount('When it started, milliseconds since the Unix epoch.'),
     nowMs: amount('When this status was taken, milliseconds since the Unix epoch.'),
     records,
-    completionPerSecond: amount('Records completed a second, over the last ten seconds.'),
+    completionPerSecond: amount('Records completed a second, weighted towards the last two seconds.'),
     latencyMs: latency("From the source's timestamp to completion, milliseconds."),
     queueAgeMs: amount('Age of the oldest record not completed, in flight or in the broker, milliseconds.'),
     admission: z

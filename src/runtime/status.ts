@@ -2,7 +2,7 @@
 import { verdictOf } from '../diagnose/verdict.ts'
 import type { EngineSnapshot } from '../engine/snapshot.ts'
 import type { HeadgateError } from '../model/errors.ts'
-import type { PlaceStatus, SourceStatus, Status } from '../model/status.ts'
+import type { SourceStatus, Status, WaitStatus } from '../model/status.ts'
 import type { Meter } from './meter.ts'
 
 export interface StatusInput {
@@ -25,11 +25,11 @@ export function makeStatus({ pipeline, state, error, startedAtMs, nowMs, snapsho
       backlogAgeMs: oldestMs === null ? null : Math.max(0, nowMs - oldestMs),
     }
   })
-  const backlogs: PlaceStatus[] = sources.map(({ name, backlogRecords }) => ({
+  const backlogs: WaitStatus[] = sources.map(({ name, backlogRecords: records }) => ({
     name: `${name} backlog`,
-    records: backlogRecords ?? 0,
-    bytes: 0,
-    seconds: !backlogRecords ? 0 : perSecond > 0 ? backlogRecords / perSecond : null,
+    records,
+    bytes: records === 0 ? 0 : null,
+    seconds: records === 0 ? 0 : records !== null && perSecond > 0 ? records / perSecond : null,
     limitRecords: null,
   }))
   const ages = sources.map((source) => source.backlogAgeMs ?? 0)

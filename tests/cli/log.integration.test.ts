@@ -35,7 +35,7 @@ describe('append', () => {
     const { ended } = start(['log', 'append', 'piped', '--path', path, '--key', 'k'], { input })
     const { code, stderr, stdout } = await ended
     expect(stderr).toContain('Appended 2 records')
-    expect(stderr).toContain("1 of them have no field 'k'")
+    expect(stderr).toContain("1 of them has no field 'k'")
     expect(stdout).toBe('')
     expect(code).toBe(0)
   })

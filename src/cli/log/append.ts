@@ -6,6 +6,7 @@
 
 import type { Entry, Log } from '../../connectors/log/index.ts'
 import { bytes, count, duration, percent, rate } from '../../console/terminal/figures.ts'
+import { formatCount } from '../../model/units.ts'
 import { CliFailure, EXIT } from '../failure.ts'
 import { OUTPUT } from '../output.ts'
 import { keyOf, readLines } from './ndjson.ts'
@@ -72,16 +73,18 @@ async function appendAll(log: Log, topic: string, file: string, { key, partition
 
   const ms = performance.now() - beganMs
   const speed = rate((done.records * 1000) / Math.max(1, ms))
-  OUTPUT.say(`Appended ${plural(done.records)} (${bytes(done.bytes)}) to ${topic} in ${duration(ms)}, ${speed}.`)
-  if (done.withoutKey > 0) OUTPUT.say(`${count(done.withoutKey)} of them have no field '${key}' and so no key.`)
-}
-
-function plural(records: number): string {
-  return records === 1 ? '1 record' : `${count(records)} records`
+  OUTPUT.say(
+    `Appended ${formatCount(done.records, 'record')} (${bytes(done.bytes)}) to ${topic} in ${duration(ms)}, ${speed}.`,
+  )
+  if (done.withoutKey > 0) {
+    OUTPUT.say(
+      `${count(done.withoutKey)} of them ${done.withoutKey === 1 ? 'has' : 'have'} no field '${key}' and so no key.`,
+    )
+  }
 }
 
 function stopped(error: CliFailure, records: number): CliFailure {
-  const before = records === 0 ? 'Nothing was appended.' : `Appended before it: ${plural(records)}.`
+  const before = records === 0 ? 'Nothing was appended.' : `Appended before it: ${formatCount(records, 'record')}.`
   return new CliFailure(error.message, {
     exitCode: records === 0 ? error.exitCode : EXIT.failed,
     advice: [error.advice, before].filter(Boolean).join('\n'),

@@ -27,8 +27,16 @@ function checkDirectory(path: string): void {
   if (!statSync(path).isDirectory()) {
     throw new CliFailure(`${path} is not a directory`, { advice: '--path names the directory that the log is in.' })
   }
-  if (readdirSync(path).length === 0)
-    throw new CliFailure(`there is no log at ${path}`, { advice: 'The directory is empty.' })
+  if (isEmpty(path)) throw new CliFailure(`there is no log at ${path}`, { advice: 'The directory is empty.' })
+}
+
+function isEmpty(path: string): boolean {
+  try {
+    return readdirSync(path).length === 0
+  } catch {
+    // It may not be listed: opening the log says what is wrong, and what to do.
+    return false
+  }
 }
 
 /** Checks a partition that was asked for, and names them all when none was. */

@@ -5,6 +5,7 @@
 
 import type { Log } from '../../connectors/log/index.ts'
 import { bytes, count } from '../../console/terminal/figures.ts'
+import { formatCount } from '../../model/units.ts'
 import { CliFailure } from '../failure.ts'
 import { OUTPUT } from '../output.ts'
 import { chosenPartitions, type LogOptions, withLog } from './open.ts'
@@ -28,7 +29,7 @@ export function trim(topic: string, options: TrimOptions): Promise<void> {
     const before = lags(log, topic)
     const beforeMs = olderThan === undefined ? undefined : Date.now() - olderThan
     const trimmed = await log.trim(topic, { beforeOffset, beforeMs, bytes: size })
-    OUTPUT.say(`Deleted ${count(trimmed.records)} records (${bytes(trimmed.bytes)}) of ${topic}.`)
+    OUTPUT.say(`Deleted ${formatCount(trimmed.records, 'record')} (${bytes(trimmed.bytes)}) of ${topic}.`)
     for (const [group, lag] of lags(log, topic)) {
       const lost = (before.get(group) ?? lag) - lag
       if (lost > 0) OUTPUT.say(`Group ${group} had not consumed ${count(lost)} of them.`)

@@ -7,6 +7,7 @@
 import { duration } from '../../console/terminal/figures.ts'
 import { describe } from '../../model/errors.ts'
 import type { Status } from '../../model/status.ts'
+import { formatCount } from '../../model/units.ts'
 import { explain, verbose } from '../failure.ts'
 import { OUTPUT } from '../output.ts'
 import type { LoadedPipeline, StartedPipeline } from './contract.ts'
@@ -130,6 +131,6 @@ function redelivery(status: Status | undefined): string {
   const uncommitted = status.sources.reduce((sum, source) => sum + source.uncommittedRecords, 0)
   const open = status.records.inFlight + uncommitted
   return open > 0
-    ? `${open.toLocaleString('en-US')} records were not committed and will be delivered again.`
+    ? `${formatCount(open, 'record')} ${open === 1 ? 'was' : 'were'} not committed and will be delivered again.`
     : 'Records that were not committed will be delivered again.'
 }

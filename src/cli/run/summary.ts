@@ -5,6 +5,7 @@
 import { bytes, count, duration, rate } from '../../console/terminal/figures.ts'
 import { completed } from '../../console/terminal/history.ts'
 import type { Status } from '../../model/status.ts'
+import { formatCount } from '../../model/units.ts'
 import { EXIT } from '../failure.ts'
 
 export interface Ending {
@@ -27,7 +28,7 @@ function headline({ status, drained, returnedByDeadline }: Ending): string {
     return `${status.pipeline} failed after ${ran}${why}`
   }
   if (returnedByDeadline > 0) {
-    const records = returnedByDeadline === 1 ? '1 record was' : `${count(returnedByDeadline)} records were`
+    const records = `${formatCount(returnedByDeadline, 'record')} ${returnedByDeadline === 1 ? 'was' : 'were'}`
     return `${status.pipeline} ran ${ran}; the drain deadline passed and ${records} returned: they will be delivered again`
   }
   return drained ? `${status.pipeline} drained after ${ran}` : `${status.pipeline} finished after ${ran}`

@@ -43,7 +43,7 @@ export class History {
 
   /** Remembers the status if a second has passed since the last sample; a clock or counter that fell starts afresh. */
   add(status: Status): void {
-    for (const { name, records } of status.places) if (records > 0) this.used.add(name)
+    for (const { name, records } of status.places) if (records !== null && records > 0) this.used.add(name)
     const last = this.samples.at(-1)
     if (last && (status.nowMs < last.nowMs || status.records.in < last.in)) this.samples.length = 0
     else if (last && status.nowMs - last.nowMs < SAMPLE_MS) return

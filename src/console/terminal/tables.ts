@@ -3,7 +3,7 @@
  * dropped from the right as the terminal narrows, never squeezed; rows keep the order of the flow so that they do not
  * jump between redraws. Both return a heading and rows within `width` cells.
  */
-import type { PlaceStatus, StageStatus, Status } from '../../model/status.ts'
+import type { StageStatus, Status, WaitStatus } from '../../model/status.ts'
 import { level, stateBar, stateWords } from './bars.ts'
 import { bytes, count, duration, percent, ratio, UNKNOWN } from './figures.ts'
 import type { History, StageWindow } from './history.ts'
@@ -16,10 +16,10 @@ export interface Table {
   readonly rows: readonly Line[]
 }
 
-/** Places that hold or have held records; those that never did share one line at the end. */
+/** Places that hold, have held or may hold records; those that never did share one line at the end. */
 export function placesTable(status: Status, history: History, width: number, rows: number): Table {
   const wide = width >= WIDE
-  const used = status.places.filter(({ name, records }) => records > 0 || history.hasHeld(name))
+  const used = status.places.filter(({ name, records }) => records !== 0 || history.hasHeld(name))
   const unused = status.places.filter((place) => !used.includes(place))
   const name = nameWidth(status.places, wide ? 30 : 22)
   const heading = [
@@ -32,26 +32,27 @@ export function placesTable(status: Status, history: History, width: number, row
   return { heading: cutLine(heading, width), rows: shown.map((row) => cutLine(row, width)) }
 }
 
-function placeRow(place: PlaceStatus, name: number, wide: boolean): Line {
-  const empty = place.records === 0 && place.bytes === 0
-  const tone: Tone = empty ? 'dim' : 'plain'
-  const empties = place.seconds === null ? (empty ? '0 s' : 'never') : duration(place.seconds * 1000)
+function placeRow(place: WaitStatus, name: number, wide: boolean): Line {
+  const { records, limitRecords, seconds } = place
+  const quiet = !records && !place.bytes
+  const tone: Tone = quiet ? 'dim' : 'plain'
+  const empties = quiet ? UNKNOWN : seconds === null ? 'never' : duration(seconds * 1000)
   const figures = [
     span(left(place.name, name), tone),
-    span(right(count(place.records), 13), tone),
-    span(right(place.bytes > 0 ? bytes(place.bytes) : UNKNOWN, 12), tone),
-    span(right(empty ? UNKNOWN : empties, 13), empty ? 'dim' : place.seconds === null ? 'warn' : 'plain'),
+    span(right(count(records), 13), tone),
+    span(right(place.bytes ? bytes(place.bytes) : UNKNOWN, 12), tone),
+    span(right(empties, 13), quiet ? 'dim' : seconds === null ? 'warn' : 'plain'),
   ]
-  if (empty || place.limitRecords === null || place.limitRecords <= 0) return figures
-  const share = place.records / place.limitRecords
+  if (!records || limitRecords === null || limitRecords <= 0) return figures
+  const share = records / limitRecords
   const bar = level(share, wide ? 20 : 10, share >= 0.9 ? 'warn' : 'accent')
   return [...figures, span('    '), ...bar, span(` ${percent(share)}`, 'dim')]
 }
 
 /** All places when there is room, else the fullest ones, still in the order of the flow. */
-function fullest(places: readonly PlaceStatus[], rows: number): readonly PlaceStatus[] {
+function fullest(places: readonly WaitStatus[], rows: number): readonly WaitStatus[] {
   if (places.length <= rows) return places
-  const kept = new Set(places.toSorted((one, other) => other.records - one.records).slice(0, rows))
+  const kept = new Set(places.toSorted((one, other) => (other.records ?? 0) - (one.records ?? 0)).slice(0, rows))
   return places.filter((place) => kept.has(place))
 }
 
@@ -112,7 +113,7 @@ function stageRow(
 }
 
 /** The kinds of stage whose work can fail and be tried again. */
-const ATTEMPTING = new Set(['call', 'sink'])
+const ATTEMPTING = new Set(['call', 'sink', 'dead-letter'])
 
 function attempts(stage: StageStatus, window: StageWindow, wide: boolean): Line {
   const share429 = window.attempts > 0 ? window.rejected429 / window.attempts : 0

@@ -1,0 +1,53 @@
+/** The sentence that sums up a status: it names what holds the pipeline back and says no more than is known. */
+import { expect, test } from 'vitest'
+import { verdictOf } from '../../src/diagnose/verdict.ts'
+import type { Status } from '../../src/model/status.ts'
+import { sampleStatus } from '../console/sample-status.ts'
+
+const NOTHING = { in: 0, out: 0, filtered: 0, deadLettered: 0, skipped: 0, returned: 0, inFlight: 0 }
+
+function quiet(given: Partial<Status> = {}, backlogRecords: number | null = 0): Status {
+  const status = sampleStatus(10)
+  return {
+    ...status,
+    records: NOTHING,
+    sources: status.sources.map((source) => ({ ...source, backlogRecords })),
+    stages: [],
+    ...given,
+  }
+}
+
+function held(reason: string, backlogRecords: number, limit = 64): string {
+  const stages = sampleStatus(10)
+    .stages.filter(({ kind }) => kind === 'call')
+    .map((stage) => ({ ...stage, reason, limit }))
+  return verdictOf(quiet({ stages }, backlogRecords))
+}
+
+test.each([
+  ['rate', "Stage 'fraud' runs at its rate limit; 333 records wait in the source (1.0 s of work)."],
+  ['concurrency', "Stage 'fraud' has all of its 64 slots busy; 333 records wait in the source (1.0 s of work)."],
+  [
+    'breaker',
+    "Stage 'fraud' waits: its downstream fails, and one call at a time tests whether it is back; 333 records wait in the source (1.0 s of work).",
+  ],
+])('the stage that holds it back is named with its reason: %s', (reason, sentence) => {
+  expect(held(reason, 333)).toBe(sentence)
+})
+
+test('one record and one slot are one', () => {
+  expect(held('concurrency', 1, 1)).toMatch(/^Stage 'fraud' has its only slot busy; 1 record waits in the source/)
+  expect(verdictOf(quiet({ state: 'stopped', records: { ...NOTHING, in: 1, out: 1 } }))).toBe(
+    'Finished: 1 of 1 record completed, 0 returned uncommitted.',
+  )
+})
+
+test('an empty backlog is not the same as one that nobody knows', () => {
+  expect(verdictOf(quiet())).toBe('Keeping up: nothing waits.')
+  expect(verdictOf(quiet({}, null))).toBe('Keeping up: nothing waits here; how much waits in the source is unknown.')
+})
+
+test('a failure comes first', () => {
+  const error = { code: 'HG_STORAGE', message: 'the disk is full' }
+  expect(verdictOf(quiet({ state: 'failed', error }))).toBe('Failed: the disk is full')
+})

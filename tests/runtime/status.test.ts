@@ -1,0 +1,69 @@
+/** The status of a running pipeline as its user reads it: one schema, every place once, nothing known that is not. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type DeadLetter, deadLetter, pipeline, reject, type Status } from 'headgate'
+import { memory } from 'headgate/memory'
+import { expect, it } from 'vitest'
+import { statusSchema } from '../../src/runtime/status-schema.ts'
+
+function* naturals(): Generator<number> {
+  for (let value = 0; ; value += 1) yield value
+}
+
+const backlogOf = ({ places }: Status) => places.find(({ name }) => name === 'memory backlog')
+
+/** A running pipeline over these values, looked at once it has completed something. */
+async function looked(values: Iterable<number>): Promise<{ running: Status; ended: Status }> {
+  const started = await pipeline('p', { admission: { records: 10 } })
+    .from(memory.source(values))
+    .call('wait', (n) => sleep(1, n), { concurrency: 2 })
+    .to(memory.sink({ keep: false }))
+    .start()
+  while (started.status().records.out < 10 || started.status().completionPerSecond === 0) await sleep(5)
+  const running = started.status()
+  return { running, ended: await started.drain() }
+}
+
+it('shows a backlog that nobody can count as unknown, not as empty', async () => {
+  const { running } = await looked(naturals())
+  expect(running.sources[0]?.backlogRecords).toBeNull()
+  expect(backlogOf(running)).toEqual({
+    name: 'memory backlog',
+    records: null,
+    bytes: null,
+    seconds: null,
+    limitRecords: null,
+  })
+})
+
+it('shows a backlog that is known, and how long it takes', async () => {
+  const { running } = await looked(Array.from({ length: 100_000 }, (_, value) => value))
+  const backlog = backlogOf(running)
+  expect(backlog?.records).toBeGreaterThan(0)
+  expect(backlog?.seconds).toBeCloseTo((backlog?.records as number) / running.completionPerSecond)
+})
+
+it('has the shape of its schema at every moment, and every name once', async () => {
+  const dead = memory.sink<DeadLetter>({ name: 'dead' })
+  const seen: Status[] = []
+  const started = await pipeline('p')
+    .from(memory.source(Array.from({ length: 500 }, (_, value) => value)))
+    .flatMap((n) => [n, n])
+    .call('pick', (n) => (n % 9 === 0 ? Promise.reject(reject('ninth')) : sleep(1, n)), {
+      concurrency: 16,
+      onFailure: deadLetter(dead),
+    })
+    .route('parity', (n) => (n % 2 === 0 ? 'even' : 'odd'), {
+      even: (flow) => flow.batch({ records: 20 }).to(memory.sink()),
+      odd: (flow) => flow.to(memory.sink()),
+    })
+    .start()
+  while (started.status().records.out < 100) await sleep(1)
+  seen.push(started.status(), await started.done)
+  for (const status of seen) {
+    expect(statusSchema.parse(status)).toEqual(status)
+    for (const names of [status.places, status.stages].map((list) => list.map(({ name }) => name))) {
+      expect(new Set(names).size).toBe(names.length)
+    }
+  }
+  expect(seen.at(-1)?.stages.map(({ name }) => name)).toContain('dead-letter:dead')
+})
