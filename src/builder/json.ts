@@ -7,7 +7,8 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Decoder } from '../model/connector.ts'
 import { describe, HeadgateError, reject } from '../model/errors.ts'
 import { parseJson } from '../model/json.ts'
-import { refuse, show } from './problems.ts'
+import { show } from '../model/option.ts'
+import { refuse } from './problems.ts'
 
 /** Bytes and text are parsed; any other payload already is the value. */
 function parse(raw: unknown): unknown {

@@ -2,8 +2,10 @@
  * The line: what a flow consists of so far, as plain data that only grows by copying. `flow.ts` gives it its typed
  * face, `stages.ts` makes what is appended. Invariant: names are unique in the whole pipeline, branches included.
  */
+
+import { show } from '../model/option.ts'
 import type { AdmissionPlan, FailurePolicy, FlowPlan, Order, StagePlan } from '../model/plan.ts'
-import { place, refuse, show } from './problems.ts'
+import { place, refuse } from './problems.ts'
 
 /** What every stage of a pipeline shares. */
 export interface Scope {

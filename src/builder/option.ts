@@ -3,7 +3,9 @@
  * all options with these helpers; messages and the reference read the same declaration. Invariant: a number that is
  * checked is the number that is documented, since both come from one place.
  */
+
 import { z } from 'zod'
+import { formatNumber } from '../model/units.ts'
 
 /** The largest counts that any option takes: beyond them a number is a mistake. */
 export const MOST_RECORDS = 10_000_000
@@ -45,13 +47,6 @@ function document<S extends z.ZodType>(schema: S, advice: Advice, expected: stri
   const described = schema.describe(about)
   docs.add(described, { about, expected, unit, fallback, raise, lower })
   return described
-}
-
-const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 })
-
-/** `10000` → `10,000`. */
-export function formatNumber(value: number): string {
-  return grouped.format(value)
 }
 
 const between = (range: Range): string => `from ${formatNumber(range.min)} to ${formatNumber(range.max)}`

@@ -3,9 +3,10 @@
  * back off. User code calls them. Invariant: what they return is plain, checked data, ready for a plan.
  */
 import type { DeadLetter, Sink } from '../model/connector.ts'
+import { show } from '../model/option.ts'
 import type { BackoffPlan, FailurePolicy, RatePlan } from '../model/plan.ts'
 import type { ExponentialOptions, RateOptions } from './option-types.ts'
-import { parseOptions, refuse, show } from './problems.ts'
+import { parseOptions, refuse } from './problems.ts'
 import { isSink } from './recognize.ts'
 import { backoffSchema, concurrencySchema, type FixedConcurrency, rateSchema } from './stage-options.ts'
 

@@ -4,9 +4,10 @@
  */
 import type { z } from 'zod'
 import { HeadgateError } from '../model/errors.ts'
-import { docOf, formatNumber, objectInside, schemaAt } from './option.ts'
+import { show, suggestNumber } from '../model/option.ts'
+import { docOf, objectInside, schemaAt } from './option.ts'
 import { isPlainObject } from './recognize.ts'
-import { suggestNumber, suggestOption } from './suggest.ts'
+import { suggestOption } from './suggest.ts'
 
 const MOST_PROBLEMS = 20
 
@@ -21,43 +22,6 @@ export function refuse(...problems: readonly string[]): never {
 /** `pipeline 'payments' › call 'fraud' › retry.attempts`. */
 export function place(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join(' › ')
-}
-
-/** A value and its type, in a few words; safe for anything. */
-export function show(value: unknown): string {
-  try {
-    switch (typeof value) {
-      case 'string':
-        return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)} (string)`
-      case 'number':
-        return `${Object.is(value, -0) ? '-0' : Math.abs(value) < 1e15 ? formatShown(value) : value} (number)`
-      case 'bigint':
-        return `${String(value).slice(0, 40)}n (bigint)`
-      case 'boolean':
-        return `${value} (boolean)`
-      case 'function':
-        return value.name ? `the function ${value.name.slice(0, 40)}` : 'a function'
-      case 'symbol':
-        return 'a symbol'
-      case 'undefined':
-        return 'undefined'
-      default:
-        return showObject(value as object | null)
-    }
-  } catch {
-    return `a value of type ${typeof value}`
-  }
-}
-
-function formatShown(value: number): string {
-  return Number.isInteger(value) ? formatNumber(value) : String(value)
-}
-
-function showObject(value: object | null): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  const kind: unknown = value.constructor?.name
-  return typeof kind === 'string' && kind !== '' && kind !== 'Object' ? `a ${kind.slice(0, 40)}` : 'an object'
 }
 
 /**

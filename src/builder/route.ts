@@ -2,9 +2,11 @@
  * Makes the route that ends a flow: a selector and one further flow a branch. `flow.ts` calls it and lends it the way
  * to build a branch. Invariant: every branch ends in a sink or a route, and no name occurs twice across branches.
  */
+
+import { show } from '../model/option.ts'
 import type { FlowPlan, RoutePlan } from '../model/plan.ts'
 import { at, checkName, type Line, nameStage, namesIn } from './line.ts'
-import { parseOptions, place, refuse, show } from './problems.ts'
+import { parseOptions, place, refuse } from './problems.ts'
 import { entriesOf, isAsyncFunction } from './recognize.ts'
 import { routeSchema } from './stage-options.ts'
 

@@ -3,18 +3,8 @@
  * builder parses with them. Invariant: an option that is not declared is refused.
  */
 import { z } from 'zod'
-import { MAX_TIMER_MS } from '../model/units.ts'
-import {
-  choice,
-  decimal,
-  decimalGiven,
-  described,
-  formatNumber,
-  MOST_BYTES,
-  MOST_RECORDS,
-  whole,
-  wholeOr,
-} from './option.ts'
+import { formatNumber, MAX_TIMER_MS } from '../model/units.ts'
+import { choice, decimal, decimalGiven, described, MOST_BYTES, MOST_RECORDS, whole, wholeOr } from './option.ts'
 import { onFailure } from './pipeline-options.ts'
 
 const MOST_SLOTS = 100_000

@@ -3,12 +3,13 @@
  * cannot work, with the reason. `flow.ts` calls it. Invariant: a stage it returns can run.
  */
 import type { Sink } from '../model/connector.ts'
+import { show } from '../model/option.ts'
 import type { BatchPlan, CallPlan, FlatMapPlan, RetryPlan, SinkPlan, SyncStagePlan } from '../model/plan.ts'
+import { formatNumber } from '../model/units.ts'
 import { at, checkName, type Line, nameSink, nameStage } from './line.ts'
-import { formatNumber } from './option.ts'
 import type { CallOptions, RetryOptions } from './option-types.ts'
 import { checkBackoff, settleBackoff, settleRate } from './policies.ts'
-import { parseOptions, refuse, show } from './problems.ts'
+import { parseOptions, refuse } from './problems.ts'
 import { isAsyncFunction, isSink, SINK_METHODS } from './recognize.ts'
 import { batchSchema, callSchema, sinkSchema, stageSchema } from './stage-options.ts'
 

@@ -1,9 +1,6 @@
 /**
- * Guesses what was meant by an option that does not exist, or by a text where a number belongs. Called only when a
- * message is written. Invariant: a guess is made from the options of that place, and no guess is made when unsure.
+ * Guesses what was meant by an option that does not exist. Called only when a message is written. Invariant: a guess is made from the options of that place, and no guess is made when unsure.
  */
-import { parseBytes, parseDuration } from '../model/units.ts'
-
 /** Units people put at the end of a name, longest first. */
 const UNIT_SUFFIX =
   /(milliseconds|seconds|minutes|millis|records|bytes|second|minute|secs|mins|sec|min|kib|mib|ms|kb|mb|s)$/
@@ -91,14 +88,4 @@ export function editDistance(a: string, b: string): number {
     row = next
   }
   return row[b.length]!
-}
-
-/** `'2s'` where milliseconds belong → 2000, `'64MiB'` where bytes belong → 67108864, `'5'` → 5; else null. */
-export function suggestNumber(given: unknown, unit: string): number | null {
-  if (typeof given !== 'string' || given.length > 40) return null
-  const text = given.trim().replaceAll(/[_,](?=\d)/g, '')
-  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text)
-  if (unit === 'milliseconds') return parseDuration(text.replaceAll(' ', ''))
-  if (unit === 'bytes') return parseBytes(text)
-  return null
 }

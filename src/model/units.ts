@@ -29,11 +29,16 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(whole / 3600)}h${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')}m`
 }
 
-const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 })
+
+/** `10000` → `10,000`. */
+export function formatNumber(value: number): string {
+  return GROUPED.format(value)
+}
 
 /** `(1, 'record')` → `1 record`; `(18204, 'record')` → `18,204 records`. */
 export function formatCount(count: number, noun: string): string {
-  return `${GROUPED.format(count)} ${count === 1 ? noun : `${noun}s`}`
+  return `${formatNumber(count)} ${count === 1 ? noun : `${noun}s`}`
 }
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { optionRows, optionsReference, SECTIONS } from '../../src/builder/options.ts'
 import { pipeline } from '../../src/builder/pipeline.ts'
 import { deadLetter, exponential, fixed, perMinute, perSecond } from '../../src/builder/policies.ts'
-import { editDistance, suggestNumber, suggestOption } from '../../src/builder/suggest.ts'
+import { editDistance, suggestOption } from '../../src/builder/suggest.ts'
 import { HeadgateError } from '../../src/model/errors.ts'
+import { suggestNumber } from '../../src/model/option.ts'
 import { sinkOf, sourceOf } from './doubles.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: junk is given on purpose

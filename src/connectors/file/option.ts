@@ -1,23 +1,14 @@
 /**
- * Checks the options of the file connectors and names their errors. Every message says which file it is about and,
+ * Checks the paths of the file connectors and names their errors. Every message says which file it is about and,
  * where somebody can do something, what.
  */
 import { describe, HeadgateError } from '../../model/errors.ts'
+import type { OptionCheck } from '../../model/option.ts'
 
-export function invalid(message: string): HeadgateError {
-  return new HeadgateError('HG_OPTION_INVALID', message)
-}
-
-/** Returns `value`, or throws when it is no integer from `min` to `max`. */
-export function integer(name: string, value: number, min: number, max: number): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw invalid(`${name} must be an integer from ${min} to ${max}, got ${String(value)}`)
-}
-
-/** Returns `value`, or throws when it is not a text that can name a file. */
-export function pathOption(name: string, value: unknown): string {
+/** Returns the option, or throws when it is not a text that can name a file. */
+export function pathOption<O extends object>(check: OptionCheck<O>, name: keyof O & string, value: unknown): string {
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value
-  throw invalid(`${name} must be the path of a file, got ${JSON.stringify(value) ?? typeof value}`)
+  throw check.refusal(name, 'the path of a file')
 }
 
 const HINTS: Readonly<Record<string, string>> = {

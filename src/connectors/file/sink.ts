@@ -11,8 +11,9 @@ import type {
   WriteResult,
 } from '../../model/connector.ts'
 import { describe, HeadgateError, reject } from '../../model/errors.ts'
+import { OptionCheck } from '../../model/option.ts'
 import type { RecordInfo } from '../../model/record.ts'
-import { invalid, pathOption } from './option.ts'
+import { pathOption } from './option.ts'
 import { type Output, openFile, StreamOutput } from './output.ts'
 
 export interface FileSinkOptions<T = unknown> {
@@ -50,14 +51,21 @@ export class FileSink<T = unknown> implements Sink<T> {
   #writing: Promise<unknown> = Promise.resolve()
 
   constructor(options: FileSinkOptions<T>) {
-    this.#path = pathOption('path', options.path)
+    const check = new OptionCheck('file.sink', options, {
+      path: true,
+      name: true,
+      encode: true,
+      append: true,
+      fsync: true,
+    })
+    check.texts('name')
+    check.functions('encode')
+    check.booleans('append')
+    this.#path = pathOption(check, 'path', options.path)
     this.#isStdout = this.#path === '-' || this.#path === 'stdout'
     this.#append = options.append ?? true
     const fsync = options.fsync ?? 'batch'
-    if (fsync !== 'batch' && fsync !== 'none') throw invalid(`fsync must be 'batch' or 'none', got ${String(fsync)}`)
-    if (options.encode !== undefined && typeof options.encode !== 'function') {
-      throw invalid(`encode must be a function, got ${typeof options.encode}`)
-    }
+    if (fsync !== 'batch' && fsync !== 'none') throw check.refusal('fsync', "'batch' or 'none'")
     this.#sync = fsync === 'batch'
     this.#encode = options.encode ?? encodeJson
     this.name = options.name ?? (this.#isStdout ? 'stdout' : this.#path)

@@ -17,11 +17,12 @@ import type {
 } from '../../model/connector.ts'
 import { HeadgateError, reject } from '../../model/errors.ts'
 import { parseJson } from '../../model/json.ts'
+import { OptionCheck } from '../../model/option.ts'
 import { NO_HEADERS, type RecordInfo, type SourceRecord } from '../../model/record.ts'
-import { formatBytes, MAX_TIMER_MS } from '../../model/units.ts'
+import { formatBytes, MAX_TIMER_MS, MIB } from '../../model/units.ts'
 import { FileInput, type Input, StreamInput } from './input.ts'
 import { type Line, Lines } from './lines.ts'
-import { integer, invalid, pathOption } from './option.ts'
+import { pathOption } from './option.ts'
 import { hashHead, headLength, readProgress, type StoredProgress, writeProgress } from './progress-file.ts'
 
 export interface FileSourceOptions<T = unknown> {
@@ -60,13 +61,27 @@ export class FileSource<T> implements Source<T> {
   #closing = new AbortController()
 
   constructor(options: FileSourceOptions<T>) {
-    this.#path = pathOption('path', options.path)
+    const check = new OptionCheck('file.source', options, {
+      path: true,
+      name: true,
+      key: true,
+      decode: true,
+      progress: true,
+      maxLineBytes: true,
+    })
+    check.texts('name')
+    check.functions('decode')
+    this.#path = pathOption(check, 'path', options.path)
     this.#isStdin = this.#path === '-' || this.#path === 'stdin'
-    if (this.#isStdin && options.progress) throw invalid('progress cannot be kept for standard input')
+    if (this.#isStdin && options.progress)
+      throw check.refusal('progress', 'none for standard input, which has no place')
     const sidecar = options.progress === undefined ? `${this.#path}.headgate-progress` : options.progress
-    this.#progressPath = this.#isStdin || sidecar === null ? null : pathOption('progress', sidecar)
-    this.#maxLineBytes = integer('maxLineBytes', options.maxLineBytes ?? 1024 * 1024, 64, 512 * 1024 * 1024)
-    this.#keyOf = keyFunction(options.key)
+    this.#progressPath = this.#isStdin || sidecar === null ? null : pathOption(check, 'progress', sidecar)
+    this.#maxLineBytes = check.integer('maxLineBytes', MIB, { min: 64, max: 512 * MIB, unit: 'bytes' })
+    const { key } = options
+    const keyed = key === undefined || typeof key === 'function' || (typeof key === 'string' && key !== '')
+    if (!keyed) throw check.refusal('key', 'the name of a field or a function')
+    this.#keyOf = keyFunction(key)
     this.name = options.name ?? (this.#isStdin ? 'stdin' : this.#path)
     this.capabilities = {
       backlog: this.#isStdin ? 'none' : 'estimated',
@@ -240,7 +255,6 @@ function refuseCutOff(line: Uint8Array, { offset, bytes }: RecordInfo): void {
 function keyFunction(key: FileSourceOptions['key']): (line: Uint8Array) => string | null {
   if (key === undefined) return () => null
   if (typeof key === 'function') return key
-  if (typeof key !== 'string' || key === '') throw invalid(`key must be the name of a field or a function, got ${key}`)
   return (line) => {
     try {
       const value = (parseJson(line) as Record<string, unknown> | null)?.[key]

@@ -2,7 +2,7 @@
  * `headgate/memory`: sources, sinks and a broker-like topic in memory, for tests, examples and benchmarks. Nothing
  * here survives the process.
  */
-import { integer } from './option.ts'
+import { OptionCheck } from '../../model/option.ts'
 import { SingleSource } from './single-source.ts'
 import { MemorySink, type MemorySinkOptions } from './sink.ts'
 import type { MemorySourceOptions, ValuesSource } from './source.ts'
@@ -23,7 +23,18 @@ export const memory = {
    * Throws `HG_OPTION_INVALID`.
    */
   source<V, T = V>(values: Iterable<V>, options: MemorySourceOptions<V, T> = {}): ValuesSource<V, T> {
-    const partitions = integer('partitions', options.partitions ?? 1, 1, 10_000)
+    const check = new OptionCheck('memory.source', options, {
+      name: true,
+      partitions: true,
+      key: true,
+      timestampMs: true,
+      bytes: true,
+      headers: true,
+      decode: true,
+    })
+    check.texts('name')
+    check.functions('key', 'timestampMs', 'bytes', 'headers', 'decode')
+    const partitions = check.integer('partitions', 1, { min: 1, max: 10_000, unit: 'partitions' })
     return partitions === 1 ? new SingleSource(values, options) : new SpreadSource(values, options, partitions)
   },
 

@@ -5,9 +5,10 @@
  */
 import type { Sink, SinkBatch, SinkCapabilities, WriteOutcome, WriteResult } from '../../model/connector.ts'
 import { HeadgateError } from '../../model/errors.ts'
+import { OptionCheck } from '../../model/option.ts'
 import type { RecordInfo } from '../../model/record.ts'
+import { MAX_TIMER_MS } from '../../model/units.ts'
 import { Doorbell } from './doorbell.ts'
-import { integer } from './option.ts'
 
 export interface MemorySinkOptions<T> {
   /** Default `memory`. */
@@ -52,13 +53,26 @@ export class MemorySink<T = unknown> implements Sink<T> {
   #open = false
 
   constructor(options: MemorySinkOptions<T> = {}) {
+    const check = new OptionCheck('memory.sink', options, {
+      name: true,
+      maxBatchRecords: true,
+      maxInFlightWrites: true,
+      atomic: true,
+      idempotent: true,
+      latencyMs: true,
+      fail: true,
+      keep: true,
+    })
+    check.texts('name')
+    check.functions('fail')
+    check.booleans('atomic', 'idempotent', 'keep')
+    check.integer('latencyMs', 0, { min: 0, max: MAX_TIMER_MS, unit: 'milliseconds' })
     this.name = options.name ?? 'memory'
     this.#options = options
     this.#keep = options.keep ?? true
-    integer('latencyMs', options.latencyMs ?? 0, 0, 2 ** 31 - 1)
     this.capabilities = {
-      maxBatchRecords: integer('maxBatchRecords', options.maxBatchRecords ?? 10_000, 1, 1_000_000),
-      maxInFlightWrites: integer('maxInFlightWrites', options.maxInFlightWrites ?? 1, 1, 10_000),
+      maxBatchRecords: check.integer('maxBatchRecords', 10_000, { min: 1, max: 1_000_000, unit: 'records' }),
+      maxInFlightWrites: check.integer('maxInFlightWrites', 1, { min: 1, max: 10_000, unit: 'writes' }),
       idempotent: options.idempotent ?? false,
       atomic: options.atomic ?? false,
     }

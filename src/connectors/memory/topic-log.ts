@@ -3,9 +3,9 @@
  * a record that was appended never changes its partition or offset, and stays readable for every group.
  */
 import { HeadgateError } from '../../model/errors.ts'
+import { checkInteger } from '../../model/option.ts'
 import { NO_HEADERS, type RecordHeaders } from '../../model/record.ts'
 import { Doorbell } from './doorbell.ts'
-import { integer } from './option.ts'
 import { DEFAULT_RECORD_BYTES, MemoryRecord, partitionOf } from './record.ts'
 
 export interface TopicEntry<V = unknown> {
@@ -52,13 +52,17 @@ export class TopicLog<V> {
     const { value, key = null } = entry
     const count = this.partitions.length
     const number = entry.partition ?? (key === null ? this.#turn++ % count : partitionOf(key, count))
-    integer('partition', number, 0, count - 1)
+    checkInteger('topic.append › partition', number, { min: 0, max: count - 1, unit: '' })
     const log = this.#logs[number] as MemoryRecord<V>[]
     const end = (log.at(-1)?.offset ?? -1) + 1
     const record = new MemoryRecord(
       key,
       this.partitions[number] as string,
-      integer('offset', entry.offset ?? end, end, Number.MAX_SAFE_INTEGER - 1),
+      checkInteger('topic.append › offset', entry.offset ?? end, {
+        min: end,
+        max: Number.MAX_SAFE_INTEGER - 1,
+        unit: '',
+      }),
       entry.timestampMs ?? now,
       entry.headers ?? NO_HEADERS,
       entry.bytes ?? sizeOf(value),

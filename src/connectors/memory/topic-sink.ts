@@ -3,6 +3,7 @@
  */
 import type { Sink, SinkBatch, SinkCapabilities, WriteResult } from '../../model/connector.ts'
 import { HeadgateError } from '../../model/errors.ts'
+import { OptionCheck } from '../../model/option.ts'
 import type { RecordInfo } from '../../model/record.ts'
 import type { TopicLog } from './topic-log.ts'
 
@@ -26,6 +27,9 @@ export class TopicSink<V> implements Sink<V> {
   #open = false
 
   constructor(topic: TopicLog<V>, options: TopicSinkOptions<V>) {
+    const check = new OptionCheck('topic.sink', options, { name: true, key: true })
+    check.texts('name')
+    check.functions('key')
     this.name = options.name ?? topic.name
     this.#topic = topic
     this.#key = options.key ?? ((_value, origin) => origin.key)

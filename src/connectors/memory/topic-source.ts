@@ -16,8 +16,8 @@ import type {
   SourceContext,
 } from '../../model/connector.ts'
 import { HeadgateError } from '../../model/errors.ts'
+import { OptionCheck } from '../../model/option.ts'
 import type { Group, Member } from './group.ts'
-import { integer } from './option.ts'
 import type { MemoryRecord } from './record.ts'
 import type { TopicLog } from './topic-log.ts'
 
@@ -65,12 +65,21 @@ export class TopicSource<V, T> implements Source<T>, Member {
   #rotation = 0
 
   constructor(topic: TopicLog<V>, group: Group, options: TopicSourceOptions<T>) {
+    const check = new OptionCheck('topic.source', options, {
+      group: true,
+      name: true,
+      prefetchRecords: true,
+      graceMs: true,
+      decode: true,
+    })
+    check.texts('group', 'name')
+    check.functions('decode')
     this.name = options.name ?? topic.name
     this.decode = options.decode
     this.#topic = topic
     this.#group = group
-    this.#prefetch = integer('prefetchRecords', options.prefetchRecords ?? 0, 0, 1_000_000)
-    this.#graceMs = integer('graceMs', options.graceMs ?? 5_000, 0, 600_000)
+    this.#prefetch = check.integer('prefetchRecords', 0, { min: 0, max: 1_000_000, unit: 'records' })
+    this.#graceMs = check.integer('graceMs', 5_000, { min: 0, max: 600_000, unit: 'milliseconds' })
   }
 
   async open(context: SourceContext): Promise<void> {

@@ -4,8 +4,8 @@
  * of `topic-log.ts` with the groups of `group.ts`.
  */
 import type { Position } from '../../model/connector.ts'
+import { OptionCheck } from '../../model/option.ts'
 import { Group } from './group.ts'
-import { integer } from './option.ts'
 import type { MemoryRecord } from './record.ts'
 import { type TopicEntry, TopicLog } from './topic-log.ts'
 import { TopicSink, type TopicSinkOptions } from './topic-sink.ts'
@@ -23,7 +23,8 @@ export class MemoryTopic<V = unknown> {
   readonly #groups = new Map<string, Group>()
 
   constructor(name: string, options: MemoryTopicOptions = {}) {
-    this.#log = new TopicLog(name, integer('partitions', options.partitions ?? 1, 1, 10_000))
+    const check = new OptionCheck('memory.topic', options, { partitions: true })
+    this.#log = new TopicLog(name, check.integer('partitions', 1, { min: 1, max: 10_000, unit: 'partitions' }))
     this.name = name
     this.partitions = this.#log.partitions
   }

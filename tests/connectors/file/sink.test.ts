@@ -111,9 +111,9 @@ test('a directory that is missing is named in the error', async () => {
 })
 
 test.each([
-  [{ path: 'a', fsync: 'always' as never }, /fsync must be 'batch' or 'none', got always/],
-  [{ path: 'a', encode: 1 as never }, /encode must be a function, got number/],
-  [{ path: 'a\0b' }, /path must be the path of a file/],
+  [{ path: 'a', fsync: 'always' as never }, /file.sink › fsync: expected 'batch' or 'none', got "always"/],
+  [{ path: 'a', encode: 1 as never }, /file.sink › encode: expected a function, got 1 \(number\)/],
+  [{ path: 'a\0b' }, /file.sink › path: expected the path of a file/],
 ])('a wrong option is refused: %j', (options, message) => {
   expect(() => file.sink(options)).toThrow(message)
 })

@@ -212,10 +212,15 @@ describe('what cannot be read is explained', () => {
   })
 
   test.each([
-    [{ path: '' }, /path must be the path of a file, got ""/],
-    [{ path: 'a', maxLineBytes: 10 }, /maxLineBytes must be an integer from 64 to \d+, got 10/],
-    [{ path: '-', progress: 'p' }, /progress cannot be kept for standard input/],
-    [{ path: 'a', key: 7 as never }, /key must be the name of a field or a function, got 7/],
+    [undefined as never, 'file.source: expected an object of options, got undefined'],
+    [{ path: '' }, 'file.source › path: expected the path of a file, got "" (string)'],
+    [
+      { path: 'a', maxLineBytes: '1MiB' as never },
+      'file.source › maxLineBytes: expected an integer from 64 to 536,870,912 (bytes), got "1MiB" (string); did you mean 1048576?',
+    ],
+    [{ path: '-', progress: 'p' }, 'file.source › progress: expected none for standard input'],
+    [{ path: 'a', key: 7 as never }, 'file.source › key: expected the name of a field or a function, got 7 (number)'],
+    [{ path: 'a', maxLine: 7 } as never, 'file.source: unknown option `maxLine`; the options here are `path`, `name`'],
   ])('a wrong option: %j', (options, message) => {
     expect(() => file.source(options)).toThrow(message)
   })

@@ -82,9 +82,15 @@ test('an abort and a close end a slow write, of which nothing is kept', async ()
 })
 
 test.each([
-  [{ latencyMs: -1 }, /latencyMs must be an integer from 0/],
-  [{ maxBatchRecords: 0 }, /maxBatchRecords must be an integer from 1/],
-  [{ maxInFlightWrites: 0.5 }, /maxInFlightWrites must be an integer from 1/],
+  [
+    { latencyMs: '5s' as never },
+    /latencyMs: expected an integer .* \(milliseconds\), got "5s" .*; did you mean 5000\?/,
+  ],
+  [{ maxBatchRecords: 0 }, /maxBatchRecords: expected an integer from 1/],
+  [{ maxInFlightWrites: 0.5 }, /maxInFlightWrites: expected an integer from 1 .*, got 0.5/],
+  [{ fail: 'often' as never }, /memory.sink › fail: expected a function, got "often"/],
+  [{ keep: 0 as never }, /memory.sink › keep: expected true or false, got 0/],
+  [{ latency: 5 } as never, /memory.sink: unknown option `latency`; the options here are `name`/],
 ])('a wrong option is refused: %j', (options, message) => {
   expect(() => memory.sink(options)).toThrow(message)
 })

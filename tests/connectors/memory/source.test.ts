@@ -145,6 +145,6 @@ test('a commit of what was never delivered breaks an invariant', async () => {
 
 test.each([0, 1.5, -1, Number.NaN])('%s partitions are refused', (partitions) => {
   expect(() => memory.source([], { partitions })).toThrow(
-    `partitions must be an integer from 1 to 10000, got ${partitions}`,
+    /^memory.source › partitions: expected an integer from 1 to 10,000 \(partitions\), got /,
   )
 })
