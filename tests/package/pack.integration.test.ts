@@ -113,7 +113,7 @@ console.log(JSON.stringify({ values, state: status.state, out: status.records.ou
       JSON.stringify({
         compilerOptions: {
           ...{ target: 'es2023', lib: ['es2023'], module: 'nodenext', moduleResolution: 'nodenext', outDir: 'out' },
-          ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: true },
+          ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
           ...{ types: ['node'], typeRoots: [join(REPOSITORY, 'node_modules/@types')], rootDir: '.' },
         },
         files: ['run.ts', 'entries.ts'],

@@ -110,7 +110,7 @@ function put({ store, topics }: Shared, topic: Topic, runs: readonly Run[], pace
     const mark = topics.mark(partition)
     let nextOffset = mark.nextOffset
     for (const batch of batches) {
-      void partition.batches.putSync(nextOffset, batch.bytes)
+      partition.batches.putSync(nextOffset, batch.bytes)
       nextOffset += batch.count
       store.writer.point('put')
     }

@@ -121,7 +121,7 @@ export class Groups {
   }
 
   #put(group: string, partition: Partition, progress: Progress): void {
-    void this.#store.progress.putSync(keyOf(group, partition), encode(progress))
+    this.#store.progress.putSync(keyOf(group, partition), encode(progress))
   }
 }
 

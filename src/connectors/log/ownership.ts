@@ -44,7 +44,7 @@ export function ownerOf(store: Store, group: string, topic: string): Owner | nul
 
 /** Only inside a write step. */
 export function setOwner(store: Store, group: string, topic: string, owner: Owner): void {
-  void store.owners.putSync([group, topic], Buffer.from(JSON.stringify(owner)))
+  store.owners.putSync([group, topic], Buffer.from(JSON.stringify(owner)))
 }
 
 /** Takes the group if it is free or its owner is gone, else throws `HG_FENCED`. Only inside a write step. */

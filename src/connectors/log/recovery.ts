@@ -61,7 +61,7 @@ function cutOff(partition: Partition, topics: Topics): { offset: number; fault: 
   for (; last; last = lastBatch(partition)) {
     const fault = faultOf(partition, last)
     if (fault === null) break
-    void partition.batches.removeSync(last.offset)
+    partition.batches.removeSync(last.offset)
     nextOffset = Math.max(nextOffset, last.offset + 1)
     bytes = Math.max(0, bytes - last.bytes.length)
     cut.push({ offset: last.offset, fault })

@@ -45,7 +45,7 @@ export function trimOnce(topics: Topics, partitions: Topic['partitions'], rule: 
     const head = heads.find((each) => isPast(each, rule)) ?? (isOver(total, rule) ? oldest(heads) : undefined)
     if (!head?.first) break
     const { offset, end, bytes: size } = head.first
-    void head.partition.batches.removeSync(offset)
+    head.partition.batches.removeSync(offset)
     records += Math.max(0, end - Math.max(offset, head.mark.firstOffset))
     bytes += size
     total -= size

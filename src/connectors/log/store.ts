@@ -6,20 +6,16 @@
  */
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type Database, open, type RootDatabase } from 'lmdb'
 import { HeadgateError } from '../../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../../model/logger.ts'
 import { checkDataFile, makeDirectory } from './data-file.ts'
+import { type Bytes, type Environment, openEnvironment } from './environment.ts'
 import { storageError } from './storage-error.ts'
 import type { WritePoint } from './write-point.ts'
 import { Writer } from './writer.ts'
 
 /** Raised when stored bytes change their meaning. An older version of the library refuses a newer format. */
 export const FORMAT_VERSION = 1
-/** Partitions of all topics together, and the few databases of the log's own. */
-const MAX_DATABASES = 2_048
-
-export type Bytes = Database<Uint8Array, number | string | (number | string)[]>
 
 export interface StoreOptions {
   readonly logger?: Logger | undefined
@@ -28,7 +24,7 @@ export interface StoreOptions {
 
 export class Store {
   readonly directory: string
-  readonly root: RootDatabase<Uint8Array, number>
+  readonly root: Environment
   readonly writer: Writer
   readonly logger: Logger
   readonly topics: Bytes
@@ -42,15 +38,7 @@ export class Store {
   constructor(directory: string, options: StoreOptions) {
     this.directory = directory
     this.logger = options.logger ?? SILENT_LOGGER
-    this.root = open<Uint8Array, number>({
-      path: directory,
-      noSubdir: false,
-      encoding: 'binary',
-      maxDbs: MAX_DATABASES,
-      overlappingSync: false,
-      // With it, each failed commit would leave a rejected promise inside lmdb that nobody could handle.
-      eventTurnBatching: false,
-    })
+    this.root = openEnvironment(directory)
     try {
       this.root.readerCheck()
       this.#checkFormat()
@@ -66,7 +54,7 @@ export class Store {
   }
 
   database(name: string): Bytes {
-    return this.root.openDB(name, { encoding: 'binary' })
+    return this.root.openDB({ name, encoding: 'binary' })
   }
 
   /** Lets the reads that follow see everything that was committed by now, also by other processes. */

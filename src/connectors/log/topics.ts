@@ -4,7 +4,8 @@
  * `nextOffset` is the durable end of the partition, and an offset is never given out twice.
  */
 import { HeadgateError } from '../../model/errors.ts'
-import type { Bytes, Store } from './store.ts'
+import type { Bytes } from './environment.ts'
+import type { Store } from './store.ts'
 
 /** How long records stay; a record may go once either is exceeded, whether it has been consumed or not. */
 export interface Retention {
@@ -84,7 +85,7 @@ export class Topics {
       const stored = this.#stored(name)
       if (stored) this.#samePartitions(name, stored.partitions, partitions)
       const topic: Stored = { partitions: stored?.partitions ?? partitions ?? 8, retention: retention ?? {} }
-      void this.#store.topics.putSync(name, Buffer.from(JSON.stringify(topic)))
+      this.#store.topics.putSync(name, Buffer.from(JSON.stringify(topic)))
       return topic.partitions
     })
     return this.#open.get(name) ?? this.#openTopic(name, count)
@@ -111,7 +112,7 @@ export class Topics {
     bytes.writeDoubleLE(mark.firstOffset, 0)
     bytes.writeDoubleLE(mark.nextOffset, 8)
     bytes.writeDoubleLE(mark.bytes, 16)
-    void this.#store.marks.putSync(partition.name, bytes)
+    this.#store.marks.putSync(partition.name, bytes)
   }
 
   #stored(name: string): Stored | null {

@@ -3,9 +3,9 @@
  * being committed share the next. Appends, commits of progress and trims all come through `write`. Invariant: a step's
  * promise resolves only after its transaction is on the disk, and a step that throws has written nothing.
  */
-import type { RootDatabase } from 'lmdb'
 import { HeadgateError, overloaded } from '../../model/errors.ts'
 import { formatBytes, MIB } from '../../model/units.ts'
+import type { Environment } from './environment.ts'
 import { isDiskFull, shortWrite, storageError } from './storage-error.ts'
 import type { WritePoint } from './write-point.ts'
 
@@ -24,7 +24,7 @@ interface Step {
 }
 
 export class Writer {
-  readonly #root: RootDatabase<Uint8Array, number>
+  readonly #root: Environment
   readonly #directory: string
   readonly #onPoint: ((point: WritePoint) => void) | undefined
   #waiting: Step[] = []
@@ -34,11 +34,7 @@ export class Writer {
   #isGivenUp = false
   #closed = false
 
-  constructor(
-    root: RootDatabase<Uint8Array, number>,
-    directory: string,
-    onPoint: ((point: WritePoint) => void) | undefined,
-  ) {
+  constructor(root: Environment, directory: string, onPoint: ((point: WritePoint) => void) | undefined) {
     this.#root = root
     this.#directory = directory
     this.#onPoint = onPoint
