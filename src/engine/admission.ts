@@ -73,8 +73,8 @@ export class Admission {
     this.#bytes += bytes
   }
 
-  release(bytes: number): void {
-    this.#records -= 1
+  release(records: number, bytes: number): void {
+    this.#records -= records
     this.#bytes -= bytes
   }
 

@@ -4,6 +4,7 @@
  */
 import type { BatchPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
+import { Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
 import { batchOf, type Item, isFenced, itemBytes, RETURNED } from './item.ts'
 import { Ring } from './ring.ts'
@@ -38,9 +39,9 @@ export class BatchStage implements Stage {
     return this.#capacity - this.#open.length - this.#closedRecords
   }
 
-  offer(items: Item[], nowMs: number): void {
-    this.#meter.entered += items.length
-    for (const item of items) {
+  offer(chunk: Chunk, nowMs: number): void {
+    this.#meter.entered += chunk.length
+    for (const item of chunk.toItems()) {
       const bytes = itemBytes(item)
       if (this.#open.length > 0 && this.#openBytes + bytes > this.#plan.bytes) this.#close()
       if (this.#open.length === 0) this.#openedMs = nowMs
@@ -81,7 +82,7 @@ export class BatchStage implements Stage {
       this.#meter.left += 1
       this.#meter.started(1, 1)
       this.#meter.succeeded(1)
-      this.#target.offer([batchOf(members)], nowMs)
+      this.#target.offer(Chunk.ofItems([batchOf(members)]), nowMs)
     }
     return moved
   }

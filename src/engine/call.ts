@@ -11,6 +11,7 @@ import { classify, type HeadgateError } from '../model/errors.ts'
 import type { CallPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
 import { IGNORED, outcomeOf, retryAfterOf, SUCCEEDED, TIMED_OUT, timeoutError, undefinedResult } from './attempt.ts'
+import { Chunk } from './chunk.ts'
 import type { Caller } from './commands.ts'
 import type { Core } from './core.ts'
 import { FairQueue } from './fair-queue.ts'
@@ -66,9 +67,9 @@ export class CallStage implements Stage, Caller {
     return this.plan.queueRecords - this.#waiting()
   }
 
-  offer(items: Item[]): void {
-    this.#meter.entered += items.length
-    for (const item of items) {
+  offer(chunk: Chunk): void {
+    this.#meter.entered += chunk.length
+    for (const item of chunk.toItems()) {
       item.attempt = 0
       item.charged = 0
       if (this.#lanes === null || this.#lanes.enter(item)) this.#enqueue(item)
@@ -287,7 +288,7 @@ export class CallStage implements Stage, Caller {
     }
     // Leaving a lane starts nothing: the next of the key starts in this stage's own step, after this one has moved on.
     for (const item of items) item.lanes?.leave(item)
-    this.#target.offer(items, nowMs)
+    this.#target.offer(Chunk.ofItems(items), nowMs)
     return true
   }
 

@@ -1,11 +1,13 @@
-/** A queue of items in the chunks they came in: whole chunks pass through without touching the items. */
-import { type Item, itemBytes } from './item.ts'
+/** A queue of chunks as they came: whole ones pass through without a look at what they hold. */
+import { Chunk } from './chunk.ts'
+import type { Item } from './item.ts'
 import { Ring } from './ring.ts'
 
 export class ChunkQueue {
-  readonly #chunks = new Ring<Item[]>()
+  readonly #chunks = new Ring<Chunk>()
   #size = 0
 
+  /** Records, not chunks. */
   get size(): number {
     return this.#size
   }
@@ -14,22 +16,22 @@ export class ChunkQueue {
   get bytes(): number {
     let bytes = 0
     this.#chunks.retain((chunk) => {
-      for (const item of chunk) bytes += itemBytes(item)
+      bytes += chunk.bytes
       return true
     })
     return bytes
   }
 
-  push(chunk: Item[]): void {
+  push(chunk: Chunk): void {
     this.#chunks.push(chunk)
     this.#size += chunk.length
   }
 
-  /** The next chunk, cut to at most `most` items; the caller has seen that the queue is not empty. */
-  shift(most: number): Item[] {
-    let chunk = this.#chunks.shift() as Item[]
+  /** The next chunk, cut to at most `most`; the caller has seen that the queue is not empty. */
+  shift(most: number): Chunk {
+    let chunk = this.#chunks.shift() as Chunk
     if (chunk.length > most) {
-      this.#chunks.unshift(chunk.slice(most))
+      this.#chunks.unshift(chunk.slice(most, chunk.length))
       chunk = chunk.slice(0, most)
     }
     this.#size -= chunk.length
@@ -38,11 +40,11 @@ export class ChunkQueue {
 
   purge(drop: (item: Item) => boolean): Item[] {
     const dropped: Item[] = []
-    const kept: Item[][] = []
+    const kept: Chunk[] = []
     this.#chunks.retain((chunk) => {
-      const rest = chunk.filter((item) => !drop(item))
-      if (rest.length < chunk.length) dropped.push(...chunk.filter(drop))
-      if (rest.length > 0) kept.push(rest)
+      const rest: Item[] = []
+      for (const item of chunk.toItems()) (drop(item) ? dropped : rest).push(item)
+      if (rest.length > 0) kept.push(Chunk.ofItems(rest))
       return false
     })
     for (const chunk of kept) this.#chunks.push(chunk)

@@ -5,9 +5,8 @@
  */
 import type { Credit, Position, WriteResult } from '../model/connector.ts'
 import type { CallPlan, SinkPlan } from '../model/plan.ts'
-import type { RecordInfo } from '../model/record.ts'
-import type { Item } from './item.ts'
 import type { Slot } from './slots.ts'
+import type { Write } from './write.ts'
 
 /** A stage that asks for calls, as the world sees it. */
 export interface Caller {
@@ -17,14 +16,6 @@ export interface Caller {
   settled(slot: Slot, nowMs: number): void
   ran(ms: number): void
   pooling(slot: Slot, waiting: boolean): void
-}
-
-/** One write in progress. */
-export interface Write {
-  readonly items: readonly Item[]
-  readonly values: readonly unknown[]
-  readonly origins: readonly RecordInfo[]
-  readonly startedMs: number
 }
 
 /** A stage that asks for writes, as the world sees it. */

@@ -8,9 +8,11 @@ import { HeadgateError } from '../model/errors.ts'
 import type { FailurePolicy } from '../model/plan.ts'
 import type { RecordCounts } from '../model/status.ts'
 import type { Admission } from './admission.ts'
+import { Chunk } from './chunk.ts'
 import type { Command, Ports } from './commands.ts'
 import { Histogram } from './histogram.ts'
-import { DEAD_LETTERED, FILTERED, Item, RETURNED, recordsOf, SKIPPED, WRITTEN } from './item.ts'
+import { DEAD_LETTERED, FILTERED, Item, membersOf, RETURNED, SKIPPED, WRITTEN } from './item.ts'
+import type { Partition } from './partition.ts'
 import type { Inlet } from './stage.ts'
 
 export class Core {
@@ -55,8 +57,7 @@ export class Core {
   finish(item: Item, fate: number): void {
     if (item.lanes !== null) item.lanes.leave(item)
     const { root, partition } = item
-    if (fate === RETURNED && root.members === null && !partition.fenced)
-      partition.gaveBack(root.record.key, root.sequence)
+    if (fate === RETURNED && root.members === null && !partition.fenced) partition.gaveBack(root.key, root.sequence)
     root.fate |= fate
     root.pending -= 1
     if (root.pending > 0) return
@@ -75,7 +76,7 @@ export class Core {
       const failure = { error, stage, attempts: Math.max(1, item.attempt) }
       const letters = item.root.members === null ? [item] : lettersOf(item)
       for (const letter of letters) letter.failure = failure
-      ;(this.deadLetters.get(policy.sink) as Inlet).offer(letters, this.nowMs)
+      ;(this.deadLetters.get(policy.sink) as Inlet).offer(Chunk.ofItems(letters), this.nowMs)
       if (item.root.members !== null) this.finish(item, DEAD_LETTERED)
     }
   }
@@ -92,33 +93,65 @@ export class Core {
     return policy.kind !== 'deadLetter' || (this.deadLetters.get(policy.sink) as Inlet).room() > 0
   }
 
-  #settle(root: Item): void {
-    const { partition, record, fate } = root
-    const { counts } = this
-    partition.inFlight -= 1
-    partition.inFlightBytes -= record.bytes
-    this.admission.release(record.bytes)
-    counts.inFlight -= 1
-    if (partition.fenced || (fate & RETURNED) !== 0) {
-      counts.returned += 1
+  /** All of a chunk has ended; its rows are settled without an item for each. */
+  finishAll(chunk: Chunk, fate: number): void {
+    const { lot } = chunk
+    if (lot === null || fate === RETURNED || lot.partition.fenced) {
+      for (const item of chunk.toItems()) this.finish(item, fate)
       return
     }
-    if (!partition.ledger.complete(root.sequence)) throw new HeadgateError('HG_INVARIANT', 'a record was settled twice')
-    if ((fate & DEAD_LETTERED) !== 0) counts.deadLettered += 1
-    else if ((fate & WRITTEN) !== 0) counts.out += 1
-    else if ((fate & SKIPPED) !== 0) counts.skipped += 1
-    else if ((fate & FILTERED) !== 0) counts.filtered += 1
-    else throw new HeadgateError('HG_INVARIANT', 'a record was settled without an outcome')
-    this.admission.throughput.completed(1)
-    this.latency.record(this.nowMs + this.wallOffsetMs - record.timestampMs)
+    const { partition, columns, firstSequence } = lot
+    const { ledger } = partition
+    let bytes = 0
+    for (const row of chunk.rows) {
+      if (!ledger.complete(firstSequence + row)) throw settledTwice()
+      bytes += columns.bytes[row] as number
+    }
+    this.#release(partition, chunk.length, bytes)
+    this.#count(fate, chunk.length)
+    const nowMs = this.nowMs + this.wallOffsetMs
+    for (const row of chunk.rows) this.latency.record(nowMs - (columns.timestampsMs[row] as number))
   }
+
+  #settle({ lot, row, sequence, fate, bytes }: Item): void {
+    const { partition } = lot
+    this.#release(partition, 1, bytes)
+    if (partition.fenced || (fate & RETURNED) !== 0) {
+      this.counts.returned += 1
+      return
+    }
+    if (!partition.ledger.complete(sequence)) throw settledTwice()
+    this.#count(fate, 1)
+    this.latency.record(this.nowMs + this.wallOffsetMs - (lot.columns.timestampsMs[row] as number))
+  }
+
+  #release(partition: Partition, records: number, bytes: number): void {
+    partition.inFlight -= records
+    partition.inFlightBytes -= bytes
+    this.admission.release(records, bytes)
+    this.counts.inFlight -= records
+  }
+
+  #count(fate: number, records: number): void {
+    const { counts } = this
+    if ((fate & DEAD_LETTERED) !== 0) counts.deadLettered += records
+    else if ((fate & WRITTEN) !== 0) counts.out += records
+    else if ((fate & SKIPPED) !== 0) counts.skipped += records
+    else if ((fate & FILTERED) !== 0) counts.filtered += records
+    else throw new HeadgateError('HG_INVARIANT', 'a record was settled without an outcome')
+    this.admission.throughput.completed(records)
+  }
+}
+
+function settledTwice(): HeadgateError {
+  return new HeadgateError('HG_INVARIANT', 'a record was settled twice')
 }
 
 /** One item for each record of a batch, so that each gets a dead letter of its own. */
 function lettersOf(item: Item): Item[] {
-  return recordsOf(item).map((record) => {
+  return membersOf(item).map(({ lot, row }) => {
     item.root.pending += 1
-    return new Item(item.root, record, item.partition, item.sequence, record.value)
+    return new Item(item.root, lot, row, lot.recordAt(row).value)
   })
 }
 

@@ -9,7 +9,7 @@ import { classify, HeadgateError } from '../model/errors.ts'
 import type { AdmissionPlan, CommitPlan, Plan, StagePlan } from '../model/plan.ts'
 import { Admission } from './admission.ts'
 import type { CallStage } from './call.ts'
-import type { Caller, Command, Ports, Write, Writer } from './commands.ts'
+import type { Caller, Command, Ports, Writer } from './commands.ts'
 import { Core } from './core.ts'
 import { type Flow, layOut } from './flow.ts'
 import { Intake } from './intake.ts'
@@ -17,6 +17,7 @@ import { type Item, isFenced, isRevoking, isStarted } from './item.ts'
 import type { Partition } from './partition.ts'
 import type { Slot } from './slots.ts'
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
+import type { Write } from './write.ts'
 
 export interface EngineOptions {
   readonly nowMs: number

@@ -5,14 +5,13 @@
 import { classify, HeadgateError } from '../model/errors.ts'
 import type { FlatMapPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
-import { ChunkQueue } from './chunk-queue.ts'
+import { CHUNK_RECORDS, Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
 import { childOf, FILTERED, type Item, isFenced, RETURNED } from './item.ts'
+import { Ring } from './ring.ts'
 import { BLOCKED, CPU, IDLE } from './slot-clock.ts'
 import type { Inlet, Place, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
-
-const CHUNK_ITEMS = 256
 
 export class FlatMapStage implements Stage {
   readonly name: string
@@ -20,7 +19,8 @@ export class FlatMapStage implements Stage {
   readonly #core: Core
   readonly #target: Inlet
   readonly #capacity: number
-  readonly #queue = new ChunkQueue()
+  readonly #queue = new Ring<Item>()
+  #queueBytes = 0
   readonly #meter: StageMeter
   /** The item whose outputs are being taken, and where they come from. */
   #current: Item | null = null
@@ -40,9 +40,12 @@ export class FlatMapStage implements Stage {
     return this.#capacity - this.#queue.size
   }
 
-  offer(items: Item[]): void {
-    this.#meter.entered += items.length
-    this.#queue.push(items)
+  offer(chunk: Chunk): void {
+    this.#meter.entered += chunk.length
+    for (const item of chunk.toItems()) {
+      this.#queue.push(item)
+      this.#queueBytes += item.bytes
+    }
   }
 
   advance(nowMs: number): void {
@@ -57,7 +60,7 @@ export class FlatMapStage implements Stage {
       if (this.#reason !== 'running') return moved
       moved = true
       const outputs: Item[] = []
-      const room = Math.min(CHUNK_ITEMS, this.#target.room())
+      const room = Math.min(CHUNK_RECORDS, this.#target.room())
       const before = core.nowMs
       let failed: { item: Item; error: HeadgateError } | null = null
       const after = core.ports.run(() => {
@@ -66,7 +69,7 @@ export class FlatMapStage implements Stage {
       core.nowMs = Math.max(before, after)
       this.#meter.clock.run(CPU, core.nowMs - before)
       this.#meter.left += outputs.length
-      if (outputs.length > 0) this.#target.offer(outputs, core.nowMs)
+      if (outputs.length > 0) this.#target.offer(Chunk.ofItems(outputs), core.nowMs)
       if (failed !== null) this.#fail(failed)
     }
   }
@@ -81,7 +84,7 @@ export class FlatMapStage implements Stage {
   /** Takes up to `room` outputs; stops early at the first item that throws, and returns it. */
   #expand(outputs: Item[], room: number): { item: Item; error: HeadgateError } | null {
     while (outputs.length < room && (this.#current !== null || this.#queue.size > 0)) {
-      const item = this.#current ?? (this.#queue.shift(1)[0] as Item)
+      const item = this.#current ?? this.#next()
       if (isFenced(item)) {
         this.#end(item, RETURNED)
         continue
@@ -102,6 +105,12 @@ export class FlatMapStage implements Stage {
       }
     }
     return null
+  }
+
+  #next(): Item {
+    const item = this.#queue.shift() as Item
+    this.#queueBytes -= item.bytes
+    return item
   }
 
   #open(item: Item): void {
@@ -142,18 +151,25 @@ export class FlatMapStage implements Stage {
   }
 
   purge(drop: (item: Item) => boolean): void {
-    for (const item of this.#queue.purge(drop)) this.#core.finish(item, RETURNED)
+    const dropped: Item[] = []
+    this.#queue.retain((item) => {
+      if (drop(item)) dropped.push(item)
+      return !drop(item)
+    })
+    for (const item of dropped) {
+      this.#queueBytes -= item.bytes
+      this.#core.finish(item, RETURNED)
+    }
     if (this.#current !== null && drop(this.#current)) this.#end(this.#current, RETURNED)
   }
 
   places(): Place[] {
-    const { size, bytes } = this.#queue
     const current = this.#current === null ? 0 : 1
     return [
       {
         name: `${this.name} queue`,
-        records: size + current,
-        bytes: bytes + (this.#current?.record.bytes ?? 0),
+        records: this.#queue.size + current,
+        bytes: this.#queueBytes + (this.#current?.bytes ?? 0),
         limitRecords: this.#capacity,
       },
     ]

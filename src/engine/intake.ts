@@ -3,16 +3,16 @@
  * when to pull and which partitions to leave out; each reason has a name.
  * Invariants: one pull and one commit at a time; a commit covers only partitions that are still ours.
  */
-import type { Assignment, Credit, Position, Pulled, Source } from '../model/connector.ts'
+import type { Assignment, Credit, Position, Pulled, RecordBatch, Source } from '../model/connector.ts'
 import { HeadgateError } from '../model/errors.ts'
 import type { CommitPlan } from '../model/plan.ts'
 import type { SourceStatus } from '../model/status.ts'
+import { CHUNK_RECORDS, Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
-import { Item } from './item.ts'
+import { columnsOf, Lot } from './lot.ts'
 import { Partition } from './partition.ts'
 import type { Inlet } from './stage.ts'
 
-const CHUNK_ITEMS = 256
 /** A pull takes no more than this at once: what it brings is worked off while it is still in the processor's cache. */
 const PULL_RECORDS = 2048
 /** Of the commit's metadata space: beyond it a partition takes in no more until its done-ahead set has shrunk. */
@@ -112,7 +112,7 @@ export class Intake {
       }
     }
     if (open === 0) return
-    const worthwhile = Math.min(CHUNK_ITEMS, core.admission.limit().records / 8)
+    const worthwhile = Math.min(CHUNK_RECORDS, core.admission.limit().records / 8)
     if (records < worthwhile && core.counts.inFlight > 0 && records === free) {
       this.#reason = core.admission.reason()
       return
@@ -165,35 +165,48 @@ export class Intake {
     if (pulled.ended) this.ended = true
     // What a drain did not stop in time was never admitted: it is uncommitted and returns.
     if (core.draining || core.halted) return
-    for (const { partition: name, epoch, records } of pulled.batches) {
-      const partition = this.partitions.get(name)
-      if (partition === undefined || partition.epoch !== epoch || partition.revokeByMs !== null) continue
-      let chunk: Item[] = []
-      let bytes = 0
-      let admitted = 0
-      const { ledger } = partition
-      for (const record of records) {
-        const done = ledger.wasDone(record.offset)
-        const sequence = ledger.deliver(record.offset, record.timestampMs)
+    for (const batch of pulled.batches) {
+      const partition = this.partitions.get(batch.partition)
+      if (partition === undefined || partition.epoch !== batch.epoch || partition.revokeByMs !== null) continue
+      this.#admit(partition, batch)
+    }
+  }
+
+  #admit(partition: Partition, batch: RecordBatch): void {
+    const core = this.#core
+    const { ledger } = partition
+    const columns = columnsOf(batch)
+    const { values, offsets, timestampsMs } = columns
+    const lot = new Lot(partition, columns, ledger.delivered)
+    let bytes = 0
+    let admitted = 0
+    for (let start = 0; start < offsets.length; start += CHUNK_RECORDS) {
+      const end = Math.min(start + CHUNK_RECORDS, offsets.length)
+      const rows: number[] = []
+      for (let row = start; row < end; row += 1) {
+        const offset = offsets[row] as number
+        const done = ledger.wasDone(offset)
+        const sequence = ledger.deliver(offset, timestampsMs[row] as number)
         if (done) {
           ledger.complete(sequence)
-          continue
-        }
-        chunk.push(new Item(null, record, partition, sequence, record.value))
-        bytes += record.bytes
-        admitted += 1
-        if (chunk.length === CHUNK_ITEMS) {
-          this.#target.offer(chunk, core.nowMs)
-          chunk = []
+        } else {
+          rows.push(row)
+          bytes += columns.bytes[row] as number
         }
       }
-      core.counts.in += admitted
-      core.counts.inFlight += admitted
-      partition.inFlight += admitted
-      partition.inFlightBytes += bytes
-      core.admission.admit(admitted, bytes)
-      if (chunk.length > 0) this.#target.offer(chunk, core.nowMs)
+      if (rows.length === 0) continue
+      admitted += rows.length
+      const whole = rows.length === end - start
+      this.#target.offer(
+        Chunk.ofRows(lot, rows, whole ? values.slice(start, end) : rows.map((row) => values[row])),
+        core.nowMs,
+      )
     }
+    core.counts.in += admitted
+    core.counts.inFlight += admitted
+    partition.inFlight += admitted
+    partition.inFlightBytes += bytes
+    core.admission.admit(admitted, bytes)
   }
 
   /** A pull came to nothing: the credit is free again. */

@@ -5,6 +5,7 @@
  */
 import type { HeadgateError } from '../model/errors.ts'
 import type { SourceRecord } from '../model/record.ts'
+import type { Lot } from './lot.ts'
 import type { Partition } from './partition.ts'
 
 /** How an item ended; a root collects the bits of all that came from it. */
@@ -28,9 +29,8 @@ export interface LaneKeeper {
 
 export class Item {
   readonly root: Item
-  readonly record: SourceRecord
-  readonly partition: Partition
-  readonly sequence: number
+  readonly lot: Lot
+  readonly row: number
   value: unknown
   /** Of a root: items that came from it and have not ended, itself included. */
   pending = 1
@@ -49,19 +49,40 @@ export class Item {
   /** Of a batch: the items in it. */
   members: Item[] | null = null
 
-  constructor(root: Item | null, record: SourceRecord, partition: Partition, sequence: number, value: unknown) {
+  constructor(root: Item | null, lot: Lot, row: number, value: unknown) {
     this.root = root ?? this
-    this.record = record
-    this.partition = partition
-    this.sequence = sequence
+    this.lot = lot
+    this.row = row
     this.value = value
+  }
+
+  get partition(): Partition {
+    return this.lot.partition
+  }
+
+  /** Of delivery, within the partition. */
+  get sequence(): number {
+    return this.lot.firstSequence + this.row
+  }
+
+  get record(): SourceRecord {
+    return this.lot.recordAt(this.row)
+  }
+
+  get key(): string | null {
+    return this.lot.columns.keyAt(this.row)
+  }
+
+  /** Of the record, as charged to the memory budget. */
+  get bytes(): number {
+    return this.lot.columns.bytes[this.row] as number
   }
 }
 
 /** One of several outputs of `parent`; the root stays open until it has ended too. */
 export function childOf(parent: Item, value: unknown): Item {
   parent.root.pending += 1
-  return new Item(parent.root, parent.record, parent.partition, parent.sequence, value)
+  return new Item(parent.root, parent.lot, parent.row, value)
 }
 
 /** A batch as one item. It has no root of its own: what becomes of it becomes of its members. */
@@ -69,9 +90,8 @@ export function batchOf(members: Item[]): Item {
   const first = members[0] as Item
   const batch = new Item(
     null,
-    first.record,
-    first.partition,
-    first.sequence,
+    first.lot,
+    first.row,
     members.map((member) => member.value),
   )
   batch.members = members
@@ -102,14 +122,14 @@ export function markStarted(item: Item): void {
 }
 
 export function itemBytes(item: Item): number {
-  if (item.members === null) return item.record.bytes
+  if (item.members === null) return item.bytes
   let bytes = 0
   for (const member of item.members) bytes += itemBytes(member)
   return bytes
 }
 
-/** The source records that an item stands for: one, or those of a batch. */
-export function recordsOf(item: Item): SourceRecord[] {
+/** The items that an item stands for: itself, or those of a batch. */
+export function membersOf(item: Item): Item[] {
   const { members } = item.root
-  return members === null ? [item.record] : members.flatMap(recordsOf)
+  return members === null ? [item] : members.flatMap(membersOf)
 }

@@ -42,7 +42,7 @@ export class Lanes {
     last.laneNext = item
     holder.laneTail = item
     this.#waiting += 1
-    this.#waitingBytes += item.record.bytes
+    this.#waitingBytes += item.bytes
     return false
   }
 
@@ -60,7 +60,7 @@ export class Lanes {
     item.laneTail = null
     this.#holders.set(key, next)
     this.#waiting -= 1
-    this.#waitingBytes -= next.record.bytes
+    this.#waitingBytes -= next.bytes
     this.#onReady(next)
   }
 
@@ -76,7 +76,7 @@ export class Lanes {
           item.laneNext = null
           item.lanes = null
           this.#waiting -= 1
-          this.#waitingBytes -= item.record.bytes
+          this.#waitingBytes -= item.bytes
           dropped.push(item)
         } else {
           last = item
@@ -89,6 +89,6 @@ export class Lanes {
   }
 
   #keyOf(item: Item): string | Partition | null {
-    return this.#order === 'key' ? item.record.key : item.partition
+    return this.#order === 'key' ? item.key : item.partition
   }
 }

@@ -47,8 +47,12 @@ export class Partition {
     if (key !== null) this.#returnedKeys.set(key, Math.min(this.#returnedKeys.get(key) ?? sequence, sequence))
   }
 
+  get hasReturned(): boolean {
+    return this.#returnedFrom !== Number.POSITIVE_INFINITY
+  }
+
   /** Whether an earlier record of the same key (or partition) was given back: done now, this one would overtake it. */
-  overtakes(order: Order, key: string | null, sequence: number): boolean {
+  overtakes(order: Order, { sequence, key }: { readonly sequence: number; readonly key: string | null }): boolean {
     if (sequence <= this.#returnedFrom || order === 'none') return false
     return order === 'partition' || (key !== null && sequence > (this.#returnedKeys.get(key) ?? sequence))
   }

@@ -5,14 +5,13 @@
 import { classify, HeadgateError } from '../model/errors.ts'
 import type { RoutePlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
+import { CHUNK_RECORDS, Chunk } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
 import type { Core } from './core.ts'
 import { type Item, isFenced, RETURNED } from './item.ts'
 import { BLOCKED, CPU, IDLE } from './slot-clock.ts'
 import type { Inlet, Place, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
-
-const CHUNK_ITEMS = 256
 
 interface Branch {
   readonly name: string
@@ -41,9 +40,9 @@ export class RouteStage implements Stage {
     return this.#plan.queueRecords - this.#queue.size
   }
 
-  offer(items: Item[]): void {
-    this.#meter.entered += items.length
-    this.#queue.push(items)
+  offer(chunk: Chunk): void {
+    this.#meter.entered += chunk.length
+    this.#queue.push(chunk)
   }
 
   advance(nowMs: number): void {
@@ -56,7 +55,7 @@ export class RouteStage implements Stage {
       this.#reason = this.#guard()
       if (this.#reason !== 'running') return moved
       moved = true
-      this.#select(this.#queue.shift(Math.min(CHUNK_ITEMS, this.#smallestRoom())))
+      this.#select(this.#queue.shift(Math.min(CHUNK_RECORDS, this.#smallestRoom())).toItems())
       this.#handOver(this.#core.nowMs)
     }
   }
@@ -72,7 +71,7 @@ export class RouteStage implements Stage {
   }
 
   #smallestRoom(): number {
-    let room = CHUNK_ITEMS
+    let room = CHUNK_RECORDS
     for (const { line } of this.#branches.values()) room = Math.min(room, this.#plan.queueRecords - line.size)
     return room
   }
@@ -101,7 +100,7 @@ export class RouteStage implements Stage {
     this.#meter.clock.run(CPU, core.nowMs - before)
     this.#meter.started(chunk.length, chunk.length)
     this.#meter.succeeded(chunk.length - failed.length)
-    for (const [branch, items] of lines) branch.line.push(items)
+    for (const [branch, items] of lines) branch.line.push(Chunk.ofItems(items))
     for (const { item, error } of failed) {
       this.#meter.failed(error.code, 1)
       core.fail(item, error, this.name, this.#plan.onFailure)
@@ -114,12 +113,12 @@ export class RouteStage implements Stage {
       while (line.size > 0) {
         const room = target.room()
         if (room <= 0) break
-        const items = line.shift(room)
+        const items = line.shift(room).toItems()
         moved = true
         const wanted = items.some(isFenced) ? items.filter((item) => !isFenced(item)) : items
         if (wanted !== items) for (const item of items) if (isFenced(item)) this.#core.finish(item, RETURNED)
         this.#meter.left += wanted.length
-        if (wanted.length > 0) target.offer(wanted, nowMs)
+        if (wanted.length > 0) target.offer(Chunk.ofItems(wanted), nowMs)
       }
     }
     return moved

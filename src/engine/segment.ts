@@ -5,6 +5,7 @@
 import { classify, HeadgateError } from '../model/errors.ts'
 import type { SyncStagePlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
+import { CHUNK_RECORDS, type Chunk } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
 import type { Ports } from './commands.ts'
 import type { Core } from './core.ts'
@@ -12,8 +13,6 @@ import { Histogram } from './histogram.ts'
 import { FILTERED, type Item, isFenced, RETURNED } from './item.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
 import type { Inlet, Place, Stage } from './stage.ts'
-
-const CHUNK_ITEMS = 256
 
 export class Segment implements Stage {
   readonly name: string
@@ -36,8 +35,8 @@ export class Segment implements Stage {
     return this.#capacity - this.#queue.size
   }
 
-  offer(items: Item[]): void {
-    this.#queue.push(items)
+  offer(chunk: Chunk): void {
+    this.#queue.push(chunk)
   }
 
   advance(nowMs: number): void {
@@ -50,9 +49,9 @@ export class Segment implements Stage {
     while (this.#queue.size > 0) {
       this.#reason = this.#guard()
       if (this.#reason !== 'running') return moved
-      const chunk = this.#queue.shift(Math.min(CHUNK_ITEMS, this.#target.room()))
+      const chunk = this.#queue.shift(Math.min(CHUNK_RECORDS, this.#target.room()))
       moved = true
-      if (this.#anyFenced(chunk)) this.#dropFenced(chunk)
+      if (chunk.hasFenced) this.#dropFenced(chunk)
       for (const step of this.steps) {
         if (chunk.length === 0) break
         this.#run(step, chunk)
@@ -70,35 +69,25 @@ export class Segment implements Stage {
     return 'running'
   }
 
-  #run(step: SyncStep, chunk: Item[]): void {
+  #run(step: SyncStep, chunk: Chunk): void {
     const core = this.#core
     const before = core.nowMs
     const after = core.ports.run(() => step.apply(chunk))
     core.nowMs = Math.max(before, after)
     step.clock.run(CPU, core.nowMs - before)
     const { dropped, failed } = step
-    if (dropped.length > 0) {
-      for (const item of dropped) core.finish(item, FILTERED)
-      dropped.length = 0
-    }
-    if (failed.length > 0) {
-      for (const { item, error } of failed) core.fail(item, error, step.plan.name, step.plan.onFailure)
-      failed.length = 0
-    }
+    if (dropped !== null) core.finishAll(dropped, FILTERED)
+    for (const { item, error } of failed) core.fail(item, error, step.plan.name, step.plan.onFailure)
   }
 
-  #anyFenced(chunk: Item[]): boolean {
-    for (const item of chunk) if (item.partition.fenced) return true
-    return false
-  }
-
-  #dropFenced(chunk: Item[]): void {
+  #dropFenced(chunk: Chunk): void {
     let kept = 0
-    for (const item of chunk) {
+    for (let at = 0; at < chunk.length; at += 1) {
+      const item = chunk.itemAt(at)
       if (isFenced(item)) this.#core.finish(item, RETURNED)
-      else chunk[kept++] = item
+      else chunk.move(at, kept++)
     }
-    chunk.length = kept
+    chunk.truncate(kept)
   }
 
   account(): void {
@@ -134,9 +123,11 @@ export class Segment implements Stage {
 class SyncStep {
   readonly plan: SyncStagePlan
   readonly clock: SlotClock
-  readonly dropped: Item[] = []
-  readonly failed: { item: Item; error: HeadgateError }[] = []
-  readonly #fn: (value: unknown, record: unknown) => unknown
+  /** What the last chunk left behind. */
+  dropped: Chunk | null = null
+  failed: { item: Item; error: HeadgateError }[] = []
+  readonly #fn: (value: unknown, record?: unknown) => unknown
+  readonly #takesRecord: boolean
   readonly #ports: Ports
   #in = 0
   #out = 0
@@ -145,53 +136,55 @@ class SyncStep {
   constructor(plan: SyncStagePlan, ports: Ports, nowMs: number) {
     this.plan = plan
     this.#ports = ports
-    this.#fn = plan.fn as (value: unknown, record: unknown) => unknown
+    this.#fn = plan.fn as (value: unknown, record?: unknown) => unknown
+    this.#takesRecord = canSeeSecondArgument(this.#fn)
     this.clock = new SlotClock(1, nowMs)
   }
 
   /** Leaves in `chunk` what passed; what did not is in `dropped` and `failed`. */
-  apply(chunk: Item[]): void {
+  apply(chunk: Chunk): void {
     const entered = chunk.length
-    const fn = this.#fn
-    const { kind } = this.plan
+    this.dropped = null
+    this.failed = []
     let at = 0
     let kept = 0
     // One try for the run between two failures, not one for each record.
     while (at < entered) {
       try {
-        if (kind === 'map') {
-          for (; at < entered; at += 1) {
-            const item = chunk[at] as Item
-            const value = fn(item.value, item.record)
-            if (value === undefined || isPromise(value)) throw this.#unusable(value)
-            item.value = value
-            chunk[kept++] = item
-          }
-        } else if (kind === 'filter') {
-          for (; at < entered; at += 1) {
-            const item = chunk[at] as Item
-            const passes = fn(item.value, item.record)
-            if (isPromise(passes)) throw this.#unusable(passes)
-            if (passes) chunk[kept++] = item
-            else this.dropped.push(item)
-          }
-        } else {
-          for (; at < entered; at += 1) {
-            const item = chunk[at] as Item
-            const result = fn(item.value, item.record)
-            if (isPromise(result)) throw this.#unusable(result)
-            chunk[kept++] = item
+        for (; at < entered; at += 1) {
+          if (this.#passes(chunk, at)) {
+            if (kept < at) chunk.move(at, kept)
+            kept += 1
+          } else {
+            this.dropped ??= chunk.emptied()
+            this.dropped.push(chunk, at)
           }
         }
       } catch (thrown) {
-        this.failed.push({ item: chunk[at] as Item, error: classify(thrown) })
+        this.failed.push({ item: chunk.itemAt(at), error: classify(thrown) })
         this.#failures += 1
         at += 1
       }
     }
-    chunk.length = kept
+    if (kept < entered) chunk.truncate(kept)
     this.#in += entered
     this.#out += kept
+  }
+
+  #passes(chunk: Chunk, at: number): boolean {
+    const { values } = chunk
+    const result = this.#takesRecord ? this.#fn(values[at], chunk.recordAt(at)) : this.#fn(values[at])
+    if (typeof result === 'object' && isPromise(result)) throw this.#unusable(result)
+    switch (this.plan.kind) {
+      case 'map':
+        if (result === undefined) throw this.#unusable(result)
+        values[at] = result
+        return true
+      case 'filter':
+        return Boolean(result)
+      case 'tap':
+        return true
+    }
   }
 
   #unusable(value: unknown): HeadgateError {
@@ -234,4 +227,14 @@ const NO_LATENCY = new Histogram().status()
 
 function isPromise(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/**
+ * Whether a function could tell if a second argument were left out. An arrow function of one plain parameter cannot,
+ * and so no record has to be made for it; of any other function we assume that it can.
+ */
+function canSeeSecondArgument(fn: (...args: never[]) => unknown): boolean {
+  return !/^(?:\(\s*[\p{ID_Start}$_][\p{ID_Continue}$]*\s*\)|[\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=>/u.test(
+    Function.prototype.toString.call(fn),
+  )
 }

@@ -9,11 +9,11 @@ import { backoffMs } from '../control/backoff.ts'
 import type { WriteOutcome, WriteResult } from '../model/connector.ts'
 import { classify, HeadgateError } from '../model/errors.ts'
 import type { SinkPlan } from '../model/plan.ts'
-import type { RecordInfo } from '../model/record.ts'
 import type { StageStatus } from '../model/status.ts'
 import { retryAfterOf } from './attempt.ts'
+import { Chunk } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
-import type { Write, Writer } from './commands.ts'
+import type { Writer } from './commands.ts'
 import type { Core } from './core.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { DEAD_LETTERED, type Item, isFenced, itemBytes, RETURNED, WRITTEN } from './item.ts'
@@ -21,6 +21,7 @@ import { Lanes } from './lanes.ts'
 import type { Place, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 import { TimerHeap } from './timer-heap.ts'
+import { Write } from './write.ts'
 
 /** Items to be written again once they are due. */
 interface Again {
@@ -64,7 +65,8 @@ export class SinkStage implements Stage, Writer {
     const { atomic, maxInFlightWrites } = plan.sink.capabilities
     this.#strict = plan.order !== 'none' && atomic
     this.#limit = this.#strict ? 1 : maxInFlightWrites
-    this.#lanes = plan.order === 'none' || atomic ? null : new Lanes(plan.order, (item) => this.#queue.push([item]))
+    this.#lanes =
+      plan.order === 'none' || atomic ? null : new Lanes(plan.order, (item) => this.#queue.push(Chunk.ofItems([item])))
     this.#meter = new StageMeter(this.#limit, core.nowMs)
   }
 
@@ -74,19 +76,25 @@ export class SinkStage implements Stage, Writer {
     return this.plan.queueRecords - this.#queue.size - this.#againRecords - (this.#lanes?.waiting ?? 0)
   }
 
-  offer(items: Item[]): void {
-    if (this.#role.unbatch) for (const batch of items) this.#accept(batch.members as Item[])
-    else this.#accept(items)
+  offer(chunk: Chunk): void {
+    if (!this.#role.unbatch) this.#accept(chunk)
+    else for (const batch of chunk.toItems()) this.#accept(Chunk.ofItems(batch.members as Item[]))
   }
 
-  #accept(items: Item[]): void {
-    this.#meter.entered += items.length
+  #accept(chunk: Chunk): void {
+    this.#meter.entered += chunk.length
     const lanes = this.#lanes
-    for (const item of items) {
+    if (lanes === null && chunk.lot !== null) {
+      this.#queue.push(chunk)
+      return
+    }
+    const ready: Item[] = []
+    for (const item of chunk.toItems()) {
       item.attempt = 0
       item.charged = 0
+      if (lanes === null || lanes.enter(item)) ready.push(item)
     }
-    this.#queue.push(lanes === null ? items : items.filter((item) => lanes.enter(item)))
+    if (ready.length > 0) this.#queue.push(Chunk.ofItems(ready))
   }
 
   advance(nowMs: number): void {
@@ -99,8 +107,8 @@ export class SinkStage implements Stage, Writer {
       this.#reason = this.#guard(nowMs)
       if (this.#reason !== 'running') return moved
       moved = true
-      const items = this.#next(nowMs)
-      if (items.length > 0) this.#start(items, nowMs)
+      const chunks = this.#next(nowMs)
+      if (chunks.length > 0) this.#start(chunks, nowMs)
     }
   }
 
@@ -117,84 +125,86 @@ export class SinkStage implements Stage, Writer {
   }
 
   /** What the next write carries; empty when all of it turned out to be fenced. */
-  #next(nowMs: number): Item[] {
+  #next(nowMs: number): Chunk[] {
     const again = this.#again.peek()
-    let items: Item[]
-    if (again !== undefined && again.dueMs <= nowMs) {
-      items = (this.#again.pop() as Again).items
-      this.#againRecords -= items.length
-      for (const item of items) this.#againBytes -= itemBytes(item)
-    } else {
-      items = this.#gather()
-    }
-    if (!items.some((item) => this.#isUnwanted(item))) return items
-    // One by one: each that is given back decides about those behind it.
+    if (again === undefined || again.dueMs > nowMs) return this.#gather().flatMap((chunk) => this.#wanted(chunk))
+    this.#again.pop()
+    this.#againRecords -= again.items.length
+    for (const item of again.items) this.#againBytes -= itemBytes(item)
+    return this.#wanted(Chunk.ofItems(again.items))
+  }
+
+  /** Without what is fenced or would overtake; that is given back one by one: each decides about those behind it. */
+  #wanted(chunk: Chunk): Chunk[] {
+    const { order } = this.plan
+    const { lot } = chunk
+    if (lot !== null && !lot.partition.fenced && (order === 'none' || !lot.partition.hasReturned)) return [chunk]
     const wanted: Item[] = []
-    for (const item of items)
-      if (this.#isUnwanted(item)) this.#core.finish(item, RETURNED)
+    for (const item of chunk.toItems())
+      if (isFenced(item) || item.partition.overtakes(order, item)) this.#core.finish(item, RETURNED)
       else wanted.push(item)
-    return wanted
+    return wanted.length > 0 ? [Chunk.ofItems(wanted)] : []
   }
 
-  #isUnwanted(item: Item): boolean {
-    return isFenced(item) || item.partition.overtakes(this.plan.order, item.record.key, item.sequence)
-  }
-
-  #gather(): Item[] {
+  #gather(): Chunk[] {
     const most = this.plan.sink.capabilities.maxBatchRecords
-    const items = this.#queue.shift(most)
-    if (this.#role.unbatch && this.#lanes === null) return items
-    while (items.length < most && this.#queue.size > 0)
-      for (const item of this.#queue.shift(most - items.length)) items.push(item)
-    return items
+    const chunks = [this.#queue.shift(most)]
+    if (this.#role.unbatch && this.#lanes === null) return chunks
+    for (let left = most - chunks[0]!.length; left > 0 && this.#queue.size > 0; ) {
+      const chunk = this.#queue.shift(left)
+      left -= chunk.length
+      chunks.push(chunk)
+    }
+    return chunks
   }
 
-  #start(items: Item[], nowMs: number): void {
-    const { deadLettersOf } = this.#role
-    const { length } = items
-    const values: unknown[] = new Array(length)
-    const origins: RecordInfo[] = new Array(length)
+  #start(chunks: Chunk[], nowMs: number): void {
     let first = 0
-    for (let index = 0; index < length; index += 1) {
-      const item = items[index] as Item
-      if (item.attempt === 0) first += 1
-      values[index] =
-        deadLettersOf === null ? item.value : deadLetterOf(item, deadLettersOf, nowMs + this.#core.wallOffsetMs)
-      origins[index] = item.record
-      this.#inFlightBytes += item.record.bytes
-    }
-    const write: Write = { items, values, origins, startedMs: nowMs }
+    for (const chunk of chunks)
+      first += chunk.lot === null ? chunk.toItems().filter((item) => item.attempt === 0).length : chunk.length
+    const write = new Write(chunks, this.#valuesOf(chunks, nowMs), nowMs)
     this.#writes.add(write)
-    this.#inFlightRecords += length
-    this.#meter.started(first, length)
+    this.#inFlightRecords += write.records
+    this.#inFlightBytes += write.bytes
+    this.#meter.started(first, write.records)
     this.#core.commands.push({ kind: 'write', stage: this, write })
+  }
+
+  #valuesOf(chunks: Chunk[], nowMs: number): readonly unknown[] {
+    const { deadLettersOf } = this.#role
+    if (deadLettersOf !== null) {
+      const failedAtMs = nowMs + this.#core.wallOffsetMs
+      return chunks.flatMap((chunk) => chunk.toItems().map((item) => deadLetterOf(item, deadLettersOf, failedAtMs)))
+    }
+    const [first, ...others] = chunks
+    return others.length === 0 ? first!.values : first!.values.concat(...others.map(({ values }) => values))
   }
 
   /** A write ended: with its result, or with what it threw. */
   wrote(write: Write, nowMs: number, result: WriteResult | { readonly threw: unknown }): void {
     this.#writes.delete(write)
-    this.#inFlightRecords -= write.items.length
-    for (const item of write.items) this.#inFlightBytes -= item.record.bytes
+    this.#inFlightRecords -= write.records
+    this.#inFlightBytes -= write.bytes
     this.#meter.ended(nowMs - write.startedMs)
     if (result === 'written') {
-      this.#succeeded(write.items)
+      this.#succeeded(write.chunks, write.records)
     } else if ('threw' in result) {
-      this.#threw(write.items as Item[], classify(result.threw), nowMs)
-    } else if (result.length !== write.items.length) {
-      const message = `sink '${this.name}' gave ${result.length} outcomes for ${write.items.length} records; it must give one for each`
+      this.#threw(write.toItems(), classify(result.threw), nowMs)
+    } else if (result.length !== write.records) {
+      const message = `sink '${this.name}' gave ${result.length} outcomes for ${write.records} records; it must give one for each`
       this.#core.halt(new HeadgateError('HG_INVARIANT', message))
-      for (const item of write.items) this.#core.finish(item, RETURNED)
+      for (const item of write.toItems()) this.#core.finish(item, RETURNED)
     } else {
-      this.#settleEach(write.items, result, nowMs)
+      this.#settleEach(write.toItems(), result, nowMs)
     }
   }
 
-  #succeeded(items: readonly Item[]): void {
+  #succeeded(chunks: readonly Chunk[], records: number): void {
     const fate = this.#role.deadLettersOf === null ? WRITTEN : DEAD_LETTERED
     this.#failuresInRow = 0
-    this.#meter.succeeded(items.length)
-    this.#meter.left += items.length
-    for (const item of items) this.#core.finish(item, fate)
+    this.#meter.succeeded(records)
+    this.#meter.left += records
+    for (const chunk of chunks) this.#core.finishAll(chunk, fate)
   }
 
   /** The whole write failed, so the sink is in trouble: everything waits, then it is tried again. */
@@ -226,7 +236,7 @@ export class SinkStage implements Stage, Writer {
         lastError = error
       }
     }
-    if (written.length > 0) this.#succeeded(written)
+    if (written.length > 0) this.#succeeded([Chunk.ofItems(written)], written.length)
     if (lastError !== null) {
       const retry = Math.max(1, ...again.map((item) => item.attempt + 1))
       this.#retryOrFail(again, lastError, nowMs + backoffMs(this.plan.retry.backoff, retry, this.#core.random.next()))

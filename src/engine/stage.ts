@@ -3,13 +3,14 @@
  * offered only where there is room, so a stage that is full holds back the one before it.
  */
 import type { PlaceStatus, StageStatus } from '../model/status.ts'
+import type { Chunk } from './chunk.ts'
 import type { Item } from './item.ts'
 
 export interface Inlet {
   /** How many items may be offered now. */
   room(): number
-  /** Takes the items and the array. */
-  offer(items: Item[], nowMs: number): void
+  /** Takes the chunk as its own. */
+  offer(chunk: Chunk, nowMs: number): void
 }
 
 export type Place = Pick<PlaceStatus, 'name' | 'records' | 'bytes' | 'limitRecords'>

@@ -37,6 +37,23 @@ export interface RecordBatch {
   readonly epoch: number
   /** In rising offset order, never empty. */
   readonly records: readonly SourceRecord[]
+  /** The same records column by column, from a source that can tell without making an object for each of them. */
+  readonly columns?: RecordColumns | undefined
+}
+
+/**
+ * Records column by column, index by index in rising offset order. The receiver takes the arrays as its own, and asks
+ * for a whole record, or its key, only where somebody looks at it.
+ */
+export interface RecordColumns {
+  /** The payloads. */
+  readonly values: unknown[]
+  readonly offsets: Float64Array
+  readonly timestampsMs: Float64Array
+  /** Key, value and headers of each, as charged to the memory budget. */
+  readonly bytes: Float64Array
+  keyAt(index: number): string | null
+  recordAt(index: number): SourceRecord
 }
 
 export interface Pulled {

@@ -81,7 +81,6 @@ class HandlerRun {
 }
 
 class AttemptContext implements CallContext {
-  readonly record: RecordInfo
   readonly attempt: number
   readonly #run: HandlerRun
   readonly #item: Item
@@ -91,8 +90,11 @@ class AttemptContext implements CallContext {
   constructor(run: HandlerRun, item: Item) {
     this.#run = run
     this.#item = item
-    this.record = item.record
     this.attempt = item.attempt
+  }
+
+  get record(): RecordInfo {
+    return this.#item.record
   }
 
   get signal(): AbortSignal {

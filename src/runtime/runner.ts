@@ -3,10 +3,11 @@
  * is queued and fed to the engine in one go: one clock reading, one loop, then its commands. `start.ts` owns a runner.
  * Invariant: the engine is entered from `#pump` alone, never from within a handler.
  */
-import type { Caller, Command, Write, Writer } from '../engine/commands.ts'
+import type { Caller, Command, Writer } from '../engine/commands.ts'
 import { Engine, type Limits } from '../engine/engine.ts'
 import type { Slot } from '../engine/slots.ts'
-import type { Assignment, Credit, Pulled } from '../model/connector.ts'
+import type { Write } from '../engine/write.ts'
+import type { Assignment, Credit, Pulled, SinkBatch } from '../model/connector.ts'
 import { classify, describe, HeadgateError } from '../model/errors.ts'
 import type { Logger } from '../model/logger.ts'
 import type { Plan } from '../model/plan.ts'
@@ -257,11 +258,10 @@ export class Runner implements CallHost {
     const controller = new AbortController()
     this.#writes.set(write, controller)
     try {
-      const batch = { values: write.values as never[], origins: write.origins }
-      const result = await stage.plan.sink.write(batch, controller.signal)
+      const result = await stage.plan.sink.write(write as SinkBatch<unknown> as SinkBatch<never>, controller.signal)
       this.input(() => this.engine.wrote(stage, write, result))
     } catch (thrown) {
-      this.log.warn({ sink: stage.name, records: write.items.length }, `a write failed: ${describe(thrown)}`)
+      this.log.warn({ sink: stage.name, records: write.records }, `a write failed: ${describe(thrown)}`)
       this.input(() => this.engine.wrote(stage, write, { threw: thrown }))
     } finally {
       this.#writes.delete(write)

@@ -103,7 +103,7 @@ describe('the head gate', () => {
             const bytes = Math.max(step.first, credit.bytes)
             gate.admit(1, bytes)
             held.push(bytes)
-          } else if (held.length > 0) gate.release(held.splice(step.which % held.length, 1)[0] as number)
+          } else if (held.length > 0) gate.release(1, held.splice(step.which % held.length, 1)[0] as number)
           expect(gate.bytes).toBeLessThanOrEqual(LIMITS.bytes)
           expect(gate.records).toBeLessThanOrEqual(LIMITS.records)
         }

@@ -195,10 +195,10 @@ const MUTANTS: readonly Mutant[] = [
         Admission,
         'release',
         (release) =>
-          function (this: Admission, bytes: number) {
+          function (this: Admission, records: number, bytes: number) {
             calls += 1
             for (let left = calls % 50 === 0 ? 2 : 1; left > 0; left -= 1)
-              (release as Admission['release']).call(this, bytes)
+              (release as Admission['release']).call(this, records, bytes)
           } as never,
         violation,
       )
@@ -228,7 +228,7 @@ const MUTANTS: readonly Mutant[] = [
             'add',
             (add) =>
               function (this: Retries, item: Item, error: never, nowMs: never, uniform: never) {
-                gate?.release(item.record.bytes)
+                gate?.release(1, item.bytes)
                 ;(add as Retries['add']).call(this, item, error, nowMs, uniform)
               } as never,
             violation,

@@ -1,6 +1,7 @@
 /** The queues that items wait in: ring, timer heap, fair queue, chunk queue and lanes, each against a naive array. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { Chunk } from '../../src/engine/chunk.ts'
 import { ChunkQueue } from '../../src/engine/chunk-queue.ts'
 import { FairQueue } from '../../src/engine/fair-queue.ts'
 import type { Item } from '../../src/engine/item.ts'
@@ -120,7 +121,7 @@ describe('the chunk queue', () => {
           for (const size of sizes) {
             const chunk = Array.from({ length: size }, (_, at) => newItem(partition, all.length + at))
             all.push(...chunk)
-            queue.push(chunk)
+            queue.push(Chunk.ofItems(chunk))
           }
           expect(queue.bytes).toBe(all.length * 10)
           const dropped = queue.purge(({ sequence }) => sequence % 4 === 1)
@@ -129,7 +130,7 @@ describe('the chunk queue', () => {
           while (queue.size > 0) {
             const chunk = queue.shift(most)
             expect(chunk.length).toBeLessThanOrEqual(most)
-            taken.push(...chunk)
+            taken.push(...chunk.toItems())
           }
           expect(taken).toEqual(all.filter(({ sequence }) => sequence % 4 !== 1))
         },

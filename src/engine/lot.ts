@@ -1,0 +1,51 @@
+/**
+ * The records of one partition that one pull brought. Until something asynchronous happens to them they are rows of
+ * this lot: no object is made for a record that nobody looks at. Row `i` has the delivery sequence `firstSequence + i`.
+ */
+import type { RecordBatch, RecordColumns } from '../model/connector.ts'
+import type { SourceRecord } from '../model/record.ts'
+import type { Partition } from './partition.ts'
+
+export class Lot {
+  readonly partition: Partition
+  readonly columns: RecordColumns
+  readonly firstSequence: number
+  readonly #records: (SourceRecord | undefined)[] = []
+
+  constructor(partition: Partition, columns: RecordColumns, firstSequence: number) {
+    this.partition = partition
+    this.columns = columns
+    this.firstSequence = firstSequence
+  }
+
+  get length(): number {
+    return this.columns.offsets.length
+  }
+
+  /** The record of a row; the same object each time. */
+  recordAt(row: number): SourceRecord {
+    return (this.#records[row] ??= this.columns.recordAt(row))
+  }
+}
+
+/** The columns of a batch, made from its records where the source did not bring them. */
+export function columnsOf({ records, columns }: RecordBatch): RecordColumns {
+  if (columns !== undefined) return columns
+  const { length } = records
+  const made = {
+    values: new Array<unknown>(length),
+    offsets: new Float64Array(length),
+    timestampsMs: new Float64Array(length),
+    bytes: new Float64Array(length),
+    keyAt: (index: number): string | null => (records[index] as SourceRecord).key,
+    recordAt: (index: number): SourceRecord => records[index] as SourceRecord,
+  }
+  for (let index = 0; index < length; index += 1) {
+    const { value, offset, timestampMs, bytes } = records[index] as SourceRecord
+    made.values[index] = value
+    made.offsets[index] = offset
+    made.timestampsMs[index] = timestampMs
+    made.bytes[index] = bytes
+  }
+  return made
+}
