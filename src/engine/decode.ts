@@ -2,29 +2,25 @@
 import type { Source } from '../model/connector.ts'
 import { HeadgateError } from '../model/errors.ts'
 import type { FailurePolicy, SyncStagePlan } from '../model/plan.ts'
-import type { RecordInfo } from '../model/record.ts'
 import { formatBytes } from '../model/units.ts'
 
-export function decodeStep(
-  name: string,
-  source: Source,
-  maxRecordBytes: number,
-  onFailure: FailurePolicy,
-): SyncStagePlan {
+/** A synchronous step; one with `maxRecordBytes` refuses larger records before its function sees them. */
+export interface Step extends SyncStagePlan {
+  readonly maxRecordBytes?: number
+}
+
+/** What a source without a decoder has in its place: there is nothing to run. */
+export const AS_IT_IS = (value: unknown): unknown => value
+
+export function decodeStep(name: string, source: Source, maxRecordBytes: number, onFailure: FailurePolicy): Step {
   const { decode } = source
-  const checkSize = (record: RecordInfo): void => {
-    if (record.bytes <= maxRecordBytes) return
-    throw new HeadgateError(
-      'HG_RECORD_REJECTED',
-      `the record has ${formatBytes(record.bytes)}, more than admission.maxRecordBytes (${formatBytes(maxRecordBytes)})`,
-    )
-  }
-  if (decode === undefined) {
-    return { kind: 'tap', name, fn: (_value: unknown, record: RecordInfo) => checkSize(record), onFailure }
-  }
-  const fn = (raw: unknown, record: RecordInfo): unknown => {
-    checkSize(record)
-    return decode(raw, record)
-  }
-  return { kind: 'map', name, fn, onFailure }
+  if (decode === undefined) return { kind: 'tap', name, fn: AS_IT_IS, onFailure, maxRecordBytes }
+  return { kind: 'map', name, fn: decode as SyncStagePlan['fn'], onFailure, maxRecordBytes }
+}
+
+export function oversized(bytes: number, maxRecordBytes: number): HeadgateError {
+  return new HeadgateError(
+    'HG_RECORD_REJECTED',
+    `the record has ${formatBytes(bytes)}, more than admission.maxRecordBytes (${formatBytes(maxRecordBytes)})`,
+  )
 }

@@ -29,8 +29,9 @@ export class Lot {
 }
 
 /** The columns of a batch, made from its records where the source did not bring them. */
-export function columnsOf({ records, columns }: RecordBatch): RecordColumns {
-  if (columns !== undefined) return columns
+export function columnsOf(batch: RecordBatch): RecordColumns {
+  if (batch.columns !== undefined) return batch.columns
+  const { records } = batch
   const { length } = records
   const made = {
     values: new Array<unknown>(length),

@@ -3,12 +3,12 @@
  * loop, with one reading of the clock a stage a chunk, and a chunk is started only when the next queue has room for it.
  */
 import { classify, HeadgateError } from '../model/errors.ts'
-import type { SyncStagePlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
 import { CHUNK_RECORDS, type Chunk } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
 import type { Ports } from './commands.ts'
 import type { Core } from './core.ts'
+import { AS_IT_IS, oversized, type Step } from './decode.ts'
 import { Histogram } from './histogram.ts'
 import { FILTERED, type Item, isFenced, RETURNED } from './item.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
@@ -23,7 +23,7 @@ export class Segment implements Stage {
   readonly #queue = new ChunkQueue()
   #reason = 'idle'
 
-  constructor(core: Core, plans: readonly SyncStagePlan[], target: Inlet, capacity: number) {
+  constructor(core: Core, plans: readonly Step[], target: Inlet, capacity: number) {
     this.#core = core
     this.steps = plans.map((plan) => new SyncStep(plan, core.ports, core.nowMs))
     this.name = plans.map((plan) => plan.name).join('+')
@@ -121,7 +121,7 @@ export class Segment implements Stage {
 
 /** One synchronous stage: its function, its counters and its clock. */
 class SyncStep {
-  readonly plan: SyncStagePlan
+  readonly plan: Step
   readonly clock: SlotClock
   /** What the last chunk left behind. */
   dropped: Chunk | null = null
@@ -133,7 +133,7 @@ class SyncStep {
   #out = 0
   #failures = 0
 
-  constructor(plan: SyncStagePlan, ports: Ports, nowMs: number) {
+  constructor(plan: Step, ports: Ports, nowMs: number) {
     this.plan = plan
     this.#ports = ports
     this.#fn = plan.fn as (value: unknown, record?: unknown) => unknown
@@ -143,22 +143,35 @@ class SyncStep {
 
   /** Leaves in `chunk` what passed; what did not is in `dropped` and `failed`. */
   apply(chunk: Chunk): void {
-    const entered = chunk.length
+    const { values } = chunk
+    const entered = values.length
+    const fn = this.#fn
+    const takesRecord = this.#takesRecord
+    const { kind } = this.plan
     this.dropped = null
     this.failed = []
-    let at = 0
-    let kept = 0
+    const tooLarge = this.#anyTooLarge(chunk)
+    // Nothing to run and nothing to refuse: the chunk passes as it is.
+    let at = this.plan.fn === AS_IT_IS && !tooLarge ? entered : 0
+    let kept = at
     // One try for the run between two failures, not one for each record.
     while (at < entered) {
       try {
         for (; at < entered; at += 1) {
-          if (this.#passes(chunk, at)) {
-            if (kept < at) chunk.move(at, kept)
-            kept += 1
-          } else {
+          if (tooLarge) this.#refuseTooLarge(chunk, at)
+          const result = takesRecord ? fn(values[at], chunk.recordAt(at)) : fn(values[at])
+          if (typeof result === 'object' && isPromise(result)) throw this.#unusable(result)
+          if (kind === 'filter' && !result) {
             this.dropped ??= chunk.emptied()
             this.dropped.push(chunk, at)
+            continue
           }
+          if (kind === 'map') {
+            if (result === undefined) throw this.#unusable(result)
+            values[at] = result
+          }
+          if (kept < at) chunk.move(at, kept)
+          kept += 1
         }
       } catch (thrown) {
         this.failed.push({ item: chunk.itemAt(at), error: classify(thrown) })
@@ -171,20 +184,17 @@ class SyncStep {
     this.#out += kept
   }
 
-  #passes(chunk: Chunk, at: number): boolean {
-    const { values } = chunk
-    const result = this.#takesRecord ? this.#fn(values[at], chunk.recordAt(at)) : this.#fn(values[at])
-    if (typeof result === 'object' && isPromise(result)) throw this.#unusable(result)
-    switch (this.plan.kind) {
-      case 'map':
-        if (result === undefined) throw this.#unusable(result)
-        values[at] = result
-        return true
-      case 'filter':
-        return Boolean(result)
-      case 'tap':
-        return true
-    }
+  #anyTooLarge(chunk: Chunk): boolean {
+    const { maxRecordBytes } = this.plan
+    if (maxRecordBytes === undefined) return false
+    for (let at = 0; at < chunk.length; at += 1) if (chunk.bytesAt(at) > maxRecordBytes) return true
+    return false
+  }
+
+  #refuseTooLarge(chunk: Chunk, at: number): void {
+    const bytes = chunk.bytesAt(at)
+    const most = this.plan.maxRecordBytes as number
+    if (bytes > most) throw oversized(bytes, most)
   }
 
   #unusable(value: unknown): HeadgateError {

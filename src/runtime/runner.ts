@@ -13,6 +13,7 @@ import type { Logger } from '../model/logger.ts'
 import type { Plan } from '../model/plan.ts'
 import { MAX_TIMER_MS } from '../model/units.ts'
 import { abortHandler, type CallHost, startHandler } from './calls.ts'
+import { Signals } from './signals.ts'
 import type { World } from './world.ts'
 
 /** How long a pull may wait for a first record. Records that arrive end it at once. */
@@ -38,9 +39,9 @@ export class Runner implements CallHost {
   #wallOffsetMs: number
   #timer: NodeJS.Timeout | undefined
   #timerMs = Number.POSITIVE_INFINITY
-  readonly #pulls: (AbortController | null)[]
+  readonly #pullSignals = new Signals()
+  readonly #writeSignals = new Signals()
   readonly #reopenings: number[]
-  readonly #writes = new Map<Write, AbortController>()
   readonly #releases = new Map<string, () => void>()
   #ended = false
 
@@ -52,7 +53,6 @@ export class Runner implements CallHost {
     this.pipeline = plan.name
     this.sourceNames = plan.sources.map(({ source }) => source.name)
     this.log = log
-    this.#pulls = plan.sources.map(() => null)
     this.#reopenings = plan.sources.map(() => 0)
     this.#wallOffsetMs = world.wallMs() - world.nowMs()
     const ports = {
@@ -138,23 +138,22 @@ export class Runner implements CallHost {
 
   drain(): void {
     this.input(() => this.engine.drain())
-    this.#abortPulls()
+    this.#pullSignals.abort()
   }
 
   pause(paused: boolean): void {
     this.input(() => this.engine.pause(paused))
-    if (paused) this.#abortPulls()
+    if (paused) this.#pullSignals.abort()
   }
 
   /** Gives up what waits and aborts the calls; writes may still tell how they came out. */
   stop(): void {
     this.input(() => this.engine.stop())
-    this.#abortPulls()
+    this.#pullSignals.abort()
   }
 
   abortWrites(): void {
-    const reason = new HeadgateError('HG_TIMEOUT', 'the pipeline is stopping')
-    for (const controller of this.#writes.values()) controller.abort(reason)
+    this.#writeSignals.abort(new HeadgateError('HG_TIMEOUT', 'the pipeline is stopping'))
   }
 
   /** Takes effect in the next turn; throws at once when a stage is unknown. */
@@ -254,32 +253,33 @@ export class Runner implements CallHost {
   }
 
   async #write(stage: Writer, write: Write): Promise<void> {
-    // A signal for each write: a sink that leaves its listener behind leaks nothing.
-    const controller = new AbortController()
-    this.#writes.set(write, controller)
+    const shared = this.#writeSignals.take()
     try {
-      const result = await stage.plan.sink.write(write as SinkBatch<unknown> as SinkBatch<never>, controller.signal)
+      const result = await stage.plan.sink.write(
+        write as SinkBatch<unknown> as SinkBatch<never>,
+        shared.controller.signal,
+      )
       this.input(() => this.engine.wrote(stage, write, result))
     } catch (thrown) {
       this.log.warn({ sink: stage.name, records: write.records }, `a write failed: ${describe(thrown)}`)
       this.input(() => this.engine.wrote(stage, write, { threw: thrown }))
     } finally {
-      this.#writes.delete(write)
+      this.#writeSignals.release(shared)
     }
   }
 
   async #pull(index: number, credit: Credit, paused: ReadonlySet<string>): Promise<void> {
     const { source } = this.#plan.sources[index]!
-    const controller = new AbortController()
-    this.#pulls[index] = controller
+    const shared = this.#pullSignals.take()
+    const { signal } = shared.controller
     try {
-      const pulled: Pulled = await source.pull({ credit, paused, waitMs: PULL_WAIT_MS, signal: controller.signal })
+      const pulled: Pulled = await source.pull({ credit, paused, waitMs: PULL_WAIT_MS, signal })
       this.#reopenings[index] = 0
-      this.#pulls[index] = null
       this.input(() => this.engine.pulled(index, pulled, source.held()))
     } catch (thrown) {
-      this.#pulls[index] = null
       this.#pullFailed(index, classify(thrown))
+    } finally {
+      this.#pullSignals.release(shared)
     }
   }
 
@@ -315,9 +315,5 @@ export class Runner implements CallHost {
     const key = `${source} ${partition}`
     this.#releases.get(key)?.()
     this.#releases.delete(key)
-  }
-
-  #abortPulls(): void {
-    for (const controller of this.#pulls) controller?.abort()
   }
 }

@@ -2,7 +2,8 @@
  * The record of the memory connectors: one class, so that every record has the same hidden shape and reading its
  * fields stays fast. Sources and topics create it; nobody changes it afterwards.
  */
-import type { RecordHeaders, SourceRecord } from '../../model/record.ts'
+import type { RecordBatch, RecordColumns } from '../../model/connector.ts'
+import { NO_HEADERS, type RecordHeaders, type SourceRecord } from '../../model/record.ts'
 
 /** What a value is charged to the memory budget when nobody says how large it is, in bytes. */
 export const DEFAULT_RECORD_BYTES = 64
@@ -40,4 +41,52 @@ export function partitionOf(key: string, partitions: number): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
   return (hash >>> 0) % partitions
+}
+
+/** Values without key or headers, in rising offsets from `firstOffset`, of which no record is made until it is asked for. */
+export class PlainBatch<V> implements RecordBatch, RecordColumns {
+  readonly partition: string
+  readonly epoch: number
+  readonly values: V[]
+  readonly offsets: Float64Array
+  readonly timestampsMs: Float64Array
+  readonly bytes: Float64Array
+
+  /** Takes the array. */
+  constructor(partition: string, epoch: number, firstOffset: number, timestampMs: number, values: V[]) {
+    const { length } = values
+    this.partition = partition
+    this.epoch = epoch
+    this.values = values
+    this.offsets = new Float64Array(length)
+    for (let at = 0; at < length; at += 1) this.offsets[at] = firstOffset + at
+    this.timestampsMs = new Float64Array(length).fill(timestampMs)
+    this.bytes = new Float64Array(length).fill(DEFAULT_RECORD_BYTES)
+  }
+
+  get columns(): RecordColumns {
+    return this
+  }
+
+  get records(): readonly SourceRecord[] {
+    return Array.from(this.values, (_, at) => this.recordAt(at))
+  }
+
+  keyAt(): null {
+    return null
+  }
+
+  recordAt(at: number): MemoryRecord<V> {
+    const offset = this.offsets[at] as number
+    const timestampMs = this.timestampsMs[at] as number
+    return new MemoryRecord(
+      null,
+      this.partition,
+      offset,
+      timestampMs,
+      NO_HEADERS,
+      DEFAULT_RECORD_BYTES,
+      this.values[at] as V,
+    )
+  }
 }

@@ -5,7 +5,7 @@
  */
 import type { PartitionBacklog, PullRequest, RecordBatch } from '../../model/connector.ts'
 import { NO_HEADERS } from '../../model/record.ts'
-import { DEFAULT_RECORD_BYTES, MemoryRecord } from './record.ts'
+import { DEFAULT_RECORD_BYTES, MemoryRecord, PlainBatch } from './record.ts'
 import { type MemorySourceOptions, ValuesSource } from './source.ts'
 
 export class SingleSource<V, T> extends ValuesSource<V, T> {
@@ -36,24 +36,18 @@ export class SingleSource<V, T> extends ValuesSource<V, T> {
   protected override take(request: PullRequest): RecordBatch[] {
     const partition = this.partitions[0] as string
     if (request.paused.has(partition) || this.exhausted()) return []
-    const records = this.#array && this.#plain ? this.#slice(partition, request) : this.#read(partition, request)
-    return records.length === 0 ? [] : [{ partition, epoch: this.progress.of(partition).epoch, records }]
+    const { epoch } = this.progress.of(partition)
+    if (this.#array && this.#plain) return [this.#slice(this.#array, partition, epoch, request)]
+    const records = this.#read(partition, request)
+    return records.length === 0 ? [] : [{ partition, epoch, records }]
   }
 
-  #slice(partition: string, { credit }: PullRequest): MemoryRecord<V>[] {
-    const values = this.#array as readonly V[]
-    const start = this.#cursor
+  #slice(values: readonly V[], partition: string, epoch: number, { credit }: PullRequest): RecordBatch {
+    const first = this.#cursor
     const affordable = Math.max(1, Math.floor(credit.bytes / DEFAULT_RECORD_BYTES))
-    const count = Math.min(credit.records, affordable, values.length - start)
-    const records = new Array<MemoryRecord<V>>(count)
-    const now = Date.now()
-    for (let at = 0; at < count; at += 1) {
-      const index = start + at
-      const value = values[index] as V
-      records[at] = new MemoryRecord(null, partition, index, now, NO_HEADERS, DEFAULT_RECORD_BYTES, value)
-    }
-    this.#cursor = start + count
-    return records
+    const taken = values.slice(first, first + Math.min(credit.records, affordable))
+    this.#cursor = first + taken.length
+    return new PlainBatch(partition, epoch, first, Date.now(), taken)
   }
 
   #read(partition: string, { credit }: PullRequest): MemoryRecord<V>[] {
