@@ -27,6 +27,10 @@ export interface Assignment {
 export interface Position {
   readonly partition: string
   readonly epoch: number
+  /**
+   * At most the last delivered offset + 1. It may be exactly that although no such record exists yet, or ever will:
+   * offsets have gaps.
+   */
   readonly nextOffset: number
   /** Offsets completed beyond `nextOffset`, in the ledger's encoding; null when there are none. */
   readonly doneAhead: Uint8Array | null
@@ -75,7 +79,7 @@ export interface PullRequest {
 
 export interface PartitionBacklog {
   readonly partition: string
-  /** Records in the broker that were not delivered yet; null when the broker cannot tell. */
+  /** Records in the broker beyond those delivered and those in `held()`; null when the broker cannot tell. */
   readonly records: number | null
   /** Timestamp of the oldest of them, epoch milliseconds; null when there is none or it is unknown. */
   readonly oldestTimestampMs: number | null
@@ -112,12 +116,20 @@ export interface Source<T = unknown> {
   /** Applied by the runtime as the pipeline's first stage; absent when the payload already is the value. */
   readonly decode?: Decoder<T> | undefined
   open(context: SourceContext, signal: AbortSignal): Promise<void>
-  /** One pull at a time. Not being called is a safe pause of any length. */
+  /**
+   * One pull at a time. Not being called is a safe pause of any length. While the connection is lost it rejects with
+   * `HG_CONNECTION_LOST`, and is asked again after a pause: the same source reconnects by itself, is not opened anew,
+   * and tells through its context what it lost meanwhile.
+   */
   pull(request: PullRequest): Promise<Pulled>
-  /** Taken from the broker and not yet returned by `pull`. */
+  /** Taken from the broker and not yet returned by `pull`: it counts against the budget of what is in flight. */
   held(): Credit
-  /** Stores progress durably. Never moves a partition backward; a stale epoch throws `HG_FENCED`. */
+  /**
+   * Stores progress durably, all positions or none. A position behind the stored one is refused with
+   * `HG_COMMIT_FAILED` and moves nothing back; the same position again is no error. A stale epoch throws `HG_FENCED`.
+   */
   commit(positions: readonly Position[]): Promise<void>
+  /** What waits in the broker, for each partition assigned here. Asked about once a second; may reject. */
   backlog(signal: AbortSignal): Promise<readonly PartitionBacklog[]>
   /** Takes no more and gives back what is held; commits still work. */
   quiesce(signal: AbortSignal): Promise<void>
@@ -160,7 +172,10 @@ export interface Sink<in T = never> {
   readonly name: string
   readonly capabilities: SinkCapabilities
   open(context: SinkContext, signal: AbortSignal): Promise<void>
-  /** Resolves when the outcome of every record is known and durable. A rejection fails the whole batch, retryably. */
+  /**
+   * Resolves when the outcome of every record is known and durable. A rejection fails the whole batch, retryably; the
+   * records may have been stored all the same. With a signal that is aborted already it stores nothing and rejects.
+   */
   write(batch: SinkBatch<T>, signal: AbortSignal): Promise<WriteResult>
   /** Idempotent. */
   close(signal: AbortSignal): Promise<void>

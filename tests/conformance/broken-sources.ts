@@ -126,6 +126,13 @@ export const BROKEN_SOURCES: readonly Mutant[] = [
       },
     }
   }),
+  mutant('S7', 'says nothing of a commit that moves a partition back', (source) => ({
+    async commit(positions) {
+      await source.commit(positions).catch((thrown: unknown) => {
+        if (!(thrown instanceof HeadgateError && thrown.code === 'HG_COMMIT_FAILED')) throw thrown
+      })
+    },
+  })),
   mutant('S8', 'counts what it holds as backlog', (source) => ({
     held: () => ({ records: 0, bytes: 0 }),
     async backlog(signal) {
