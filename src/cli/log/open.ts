@@ -5,15 +5,24 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Log, openLog } from '../../connectors/log/index.ts'
+import { type Logger, SILENT_LOGGER } from '../../model/logger.ts'
 import { CliFailure } from '../failure.ts'
+import { OUTPUT } from '../output.ts'
 
 export interface LogOptions {
   readonly path: string
 }
 
+/** What the log mends while it is opened, a torn end say, is never mended unnoticed. */
+const WARNINGS: Logger = {
+  ...SILENT_LOGGER,
+  warn: (_, message) => OUTPUT.say(`warning: ${message}`),
+  error: (_, message) => OUTPUT.say(`error: ${message}`),
+}
+
 export async function withLog<R>({ path }: LogOptions, work: (log: Log) => R | Promise<R>, create = false): Promise<R> {
   if (!create) checkDirectory(path)
-  const log = await openLog(path)
+  const log = await openLog(path, { logger: WARNINGS })
   try {
     return await work(log)
   } finally {
