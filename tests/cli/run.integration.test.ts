@@ -65,7 +65,7 @@ describe('a run', () => {
     expect(lines.filter((line) => line.records !== undefined).length).toBeGreaterThanOrEqual(2)
   })
 
-  test('drains on SIGTERM', async () => {
+  test('promise 14: drains on SIGTERM', async () => {
     const { child, ended, saw } = start(['run', fixture('endless.ts'), '--interval', '200ms'])
     await saw('running · done')
     child.kill('SIGTERM')
