@@ -20,6 +20,8 @@ const KEYS = 60
 const BACKLOG_RECORDS = 3_000
 const APPEND_RECORDS = 100
 const LONGEST_ROUND_MS = 1_500
+/** Every so many rounds the kill hits a pipeline that is starting, in the others one at work. */
+const STARTING_EVERY = 5
 
 /** Starts the pipeline; the path is seen from the folder of the log's own children. */
 const startPipeline = (directory: string): Child => start('../../../durability/children/pipeline', [directory])
@@ -57,18 +59,20 @@ class Producer {
   }
 
   async #fill(): Promise<void> {
-    while (!this.#stopped && lag(this.#log) < BACKLOG_RECORDS) {
-      await this.#log.append(
-        TOPICS.in,
-        Array.from({ length: APPEND_RECORDS }, () => {
-          // The smaller of two draws: some keys are busy, most are not.
-          const key = `k${Math.min(this.#draw.int(0, KEYS - 1), this.#draw.int(0, KEYS - 1))}`
-          const number = this.#numbers.get(key) ?? 0
-          this.#numbers.set(key, number + 1)
-          return { key, value: { key, number } }
-        }),
-      )
-    }
+    while (!this.#stopped && lag(this.#log) < BACKLOG_RECORDS) await this.append()
+  }
+
+  async append(): Promise<void> {
+    await this.#log.append(
+      TOPICS.in,
+      Array.from({ length: APPEND_RECORDS }, () => {
+        // The smaller of two draws: some keys are busy, most are not.
+        const key = `k${Math.min(this.#draw.int(0, KEYS - 1), this.#draw.int(0, KEYS - 1))}`
+        const number = this.#numbers.get(key) ?? 0
+        this.#numbers.set(key, number + 1)
+        return { key, value: { key, number } }
+      }),
+    )
   }
 }
 
@@ -78,9 +82,7 @@ function lag(log: Log): number {
   return group?.lag ?? log.topics().find(({ name }) => name === TOPICS.in)!.records
 }
 
-/** Four kills in five hit a pipeline at work, the others one that is starting. */
-async function killSoon(child: Child, draw: Draw): Promise<void> {
-  const starting = draw.chance(0.2)
+async function killSoon(child: Child, starting: boolean, draw: Draw): Promise<void> {
   await child.said(starting ? 'loaded' : 'call')
   await sleep(starting ? draw.int(0, 60) : draw.int(0, LONGEST_ROUND_MS))
   child.process.kill('SIGKILL')
@@ -110,8 +112,11 @@ it('Promises 1, 3, 5, 9, 10, 15: killed again and again, it loses nothing and ke
   for (let round = 1; round <= ROUNDS; round += 1) {
     await producer.start()
     const child = startPipeline(log.directory)
-    await killSoon(child, draw)
+    await killSoon(child, round % STARTING_EVERY === 0, draw)
     await producer.stop()
+    // Killed between the meta page and the lock file, a transaction is stored but no reader sees it until the next
+    // writer has cleaned up (LMDB's mdb_mutex_failed). It was not acknowledged, so either state is right, but not both.
+    await producer.append()
     judge(child, `round ${round}`)
   }
 
@@ -127,7 +132,8 @@ it('Promises 1, 3, 5, 9, 10, 15: killed again and again, it loses nothing and ke
   const killed = verdicts.slice(0, ROUNDS)
   const sum = (of: keyof Verdict, over = verdicts): number => over.reduce((total, each) => total + each[of], 0)
   console.info(
-    `HEADGATE_SEED=${SEED}: ${ROUNDS} kills, ${killed.filter(({ called }) => called > 0).length} of them at work; ` +
+    `HEADGATE_SEED=${SEED}: ${ROUNDS} kills, ${killed.filter(({ called }) => called > 0).length} of them at work, ` +
+      `${killed.filter(({ toRedo }) => toRedo > 0).length} between a write and its commit; ` +
       `${log.topics().find(({ name }) => name === TOPICS.in)!.records} records, ${sum('called')} called, ` +
       `${sum('ended')} ended, ${sum('redone')} written again, ${Math.max(...verdicts.map(({ redone }) => redone))} at most`,
   )
