@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { FraudStats } from '../examples/payment-enrichment/fraud-tally.ts'
-import { scriptEnvironment, startFraudApi, startScript } from '../examples/payment-enrichment/processes.ts'
+import { type Child, scriptEnvironment, startFraudApi, startScript } from '../examples/payment-enrichment/processes.ts'
 import type { Status } from '../src/model/status.ts'
 import { type Result, verdict } from './harness.ts'
 
@@ -20,6 +20,9 @@ const MIB = 1024 * 1024
 const WARM_SHARE = 0.4
 /** Seconds at the start that the completion rate leaves out: connections open, the limiter begins. */
 const RAMP_SECONDS = 5
+const PROGRESS_EVERY_MS = 10_000
+
+const whole = (count: number): string => count.toLocaleString('en-US')
 
 export interface AnchorOptions {
   readonly seconds: number
@@ -42,8 +45,8 @@ export async function anchor({ seconds, backlog }: AnchorOptions): Promise<Resul
   const label = (run: string) => `${run} records of backlog`
   const rows: Result[] = []
   for (const [name, run] of [
-    [SMALL_BACKLOG.toLocaleString('en-US'), small],
-    [backlog.toLocaleString('en-US'), large],
+    [whole(SMALL_BACKLOG), small],
+    [whole(backlog), large],
   ] as const) {
     const { stats, rss } = run
     const sustained = stats.capacityPerMinute / 60
@@ -111,12 +114,7 @@ async function runWith(backlog: number, seconds: number): Promise<Run> {
     startScript('./generate.ts', { args: ['--child', '--path', logDirectory, ...args], errorsTo })
   let failed = true
   try {
-    process.stderr.write(`  appending a backlog of ${backlog.toLocaleString('en-US')} records\n`)
-    // Due all at once: the generator then writes as fast as the log takes it.
-    const filling = generate('--per-minute', '1000000000000', '--count', String(backlog))
-    const { code } = await filling.ended
-    if (code !== 0) throw new Error(`the backlog could not be appended (exit code ${code})`)
-
+    await fill(generate, backlog)
     const api = await startFraudApi({ args: ['--port', '0'], errorsTo })
     // Keeps the small backlog from running dry; beside the large one it makes no difference.
     const arrivals = generate('--per-minute', String(20_000), '--seed', '2')
@@ -133,6 +131,22 @@ async function runWith(backlog: number, seconds: number): Promise<Run> {
     if (failed) process.stderr.write(readFileSync(errorsTo, 'utf8').slice(-4_000))
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** Appends the backlog. All of it is due at once: the generator then writes as fast as the log takes it. */
+async function fill(generate: (...args: string[]) => Child, backlog: number): Promise<void> {
+  const startedAtMs = performance.now()
+  const say = (text: string): void => void process.stderr.write(`  backlog of ${whole(backlog)} records: ${text}\n`)
+  say('appending')
+  const filling = generate('--per-minute', '1000000000000', '--count', String(backlog))
+  const progress = setInterval(() => {
+    const { generated = 0 } = (filling.lastLine ?? {}) as { generated?: number }
+    say(`${whole(generated)} appended`)
+  }, PROGRESS_EVERY_MS)
+  const { code } = await filling.ended
+  clearInterval(progress)
+  if (code !== 0) throw new Error(`the backlog could not be appended (exit code ${code})`)
+  say(`appended in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`)
 }
 
 /** Whole seconds from the end of the ramp to the planned end, as the API counted them. */

@@ -2,7 +2,7 @@
  * Writes payments into the embedded log, at 100,000 a minute unless told otherwise. `npm start` and `npm run compare`
  * start it; alone: `npx tsx examples/payment-enrichment/generate.ts --path DIR --for 60s`. It is open-loop: it never
  * waits for the pipeline, and each payment is stamped with the time at which it was meant to arrive.
- * It prints `{"ready":true}` once the topics are there, and `{"generated":n}` at its end.
+ * It prints `{"ready":true}` once the topics are there, then `{"generated":n}` each second and at its end.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -28,7 +28,8 @@ const { values: flags } = parseArgs({
 const PARTITIONS = 8
 const EVERY_MS = 50
 /** After a pause of the machine the schedule is far ahead: it is caught up in writes of this size. */
-const MOST_PER_WRITE = 2_000
+const MOST_PER_WRITE = 10_000
+const SAY_EVERY_MS = 1_000
 
 const perMinute = numberFlag('per-minute', flags['per-minute'], 100_000)
 const thenPerMinute = numberFlag('then-per-minute', flags['then-per-minute'], 0)
@@ -57,6 +58,7 @@ const next = paymentMaker({
 })
 
 let generated = 0
+let saidAtMs = 0
 for (let elapsedMs = 0; !stopped && generated < most; elapsedMs = Date.now() - startedAtMs) {
   const arrived = Math.min(arrivals.dueBy(elapsedMs), most)
   const due = Math.min(arrived, generated + MOST_PER_WRITE)
@@ -69,6 +71,10 @@ for (let elapsedMs = 0; !stopped && generated < most; elapsedMs = Date.now() - s
       batch.push({ key: payment.accountId, value: payment, timestampMs })
     }
     await log.append('payments', batch)
+  }
+  if (elapsedMs - saidAtMs >= SAY_EVERY_MS) {
+    saidAtMs = elapsedMs
+    console.log(JSON.stringify({ generated }))
   }
   if (generated < arrived) continue
   if (elapsedMs >= arrivals.endMs) break
