@@ -32,7 +32,7 @@ function mutant(
     // The harness changes the world it made, so this one must share its fields.
     return Object.assign(world, { sink: () => sink })
   }
-  return { rule, defect, harness: { ...whole, patienceMs: 300, ...changed, create } }
+  return { rule, defect, harness: { ...whole, patienceMs: 1000, ...changed, create } }
 }
 
 const { capabilities } = sinkHarness({ maxInFlightWrites: 4 })

@@ -29,7 +29,7 @@ function mutant(rule: string, defect: string, change: Break, harness: Partial<So
     }
     return { ...world, source }
   }
-  return { rule, defect, harness: { ...whole, ...harness, create, patienceMs: 300 } }
+  return { rule, defect, harness: { ...whole, ...harness, create, patienceMs: 1000 } }
 }
 
 function delegate(source: Source): Source {

@@ -126,6 +126,16 @@ export class World {
     return true
   }
 
+  /** Offsets that the brokers know to be done. It rises with every commit that brings something. */
+  get progress(): number {
+    let sum = 0
+    for (const { nextOffset, ahead } of this.#partitions.values()) {
+      sum += nextOffset
+      for (let at = 0; at < ahead.length; at += 2) sum += (ahead[at + 1] as number) - (ahead[at] as number)
+    }
+    return sum
+  }
+
   // ── Steps ────────────────────────────────────────────────────────────────
 
   step(): void {
