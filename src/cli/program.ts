@@ -39,7 +39,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
   program
     .command('run')
     .description(
-      'Run the pipeline that FILE exports by default (.ts, .mts, .js or .mjs), until its sources end or it is told to stop.',
+      'Run the pipeline that FILE exports by default (TypeScript or JavaScript), until its sources end or it is told to stop.',
     )
     .argument('<file>', 'the pipeline file')
     .addOption(

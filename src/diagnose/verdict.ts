@@ -23,9 +23,10 @@ export function verdictOf(status: Status): string {
   const backlog = sources.reduce((sum, source) => sum + (source.backlogRecords ?? 0), 0)
   const unknown = sources.some((source) => source.backlogRecords === null)
   const waits = backlog > 0 ? `; ${waiting(backlog)}${drainTime(backlog, status)}` : ''
-  const stage = status.stages.findLast(({ reason }) => REASONS[reason] !== undefined)
+  const stage = narrowest(status)
   if (stage === undefined) {
-    if (records.inFlight + backlog > 0) return `Keeping up${waits}.`
+    if (backlog > 0) return `Nothing holds the stages back${waits}.`
+    if (records.inFlight > 0) return 'Keeping up: nothing waits in the source.'
     return unknown
       ? 'Keeping up: nothing waits here; how much waits in the source is unknown.'
       : 'Keeping up: nothing waits.'
@@ -33,6 +34,22 @@ export function verdictOf(status: Status): string {
   const limit = (REASONS[stage.reason] as (stage: StageStatus) => string)(stage)
   return `${limit[0] === "'" ? `Stage ${limit}` : limit}${waits}.`
 }
+
+/** Of the stages that hold something back the one before which most is waiting, by its limit; the last of equals. */
+function narrowest({ stages, places }: Status): StageStatus | undefined {
+  let found: StageStatus | undefined
+  let most = 0
+  for (const stage of stages) {
+    if (REASONS[stage.reason] === undefined) continue
+    const waiting = WAITING.map((place) => places.find(({ name }) => name === `${stage.name} ${place}`))
+    const share = Math.max(0, ...waiting.map((place) => (place?.records ?? 0) / (place?.limitRecords || Infinity)))
+    if (share >= most) [found, most] = [stage, share]
+  }
+  return found
+}
+
+/** Where records wait for a slot of their stage. */
+const WAITING = ['queue', 'lanes']
 
 function waiting(backlog: number): string {
   return `${formatCount(backlog, 'record')} ${backlog === 1 ? 'waits' : 'wait'} in the source`

@@ -35,6 +35,34 @@ test.each([
   expect(held(reason, 333)).toBe(sentence)
 })
 
+test('of several stages that which holds back most is named, however busy the others are', () => {
+  const [call, sink] = ['call', 'sink'].map((kind) => sampleStatus(10).stages.find((stage) => stage.kind === kind)!)
+  const place = (name: string, records: number) => ({ name, records, bytes: 0, seconds: 0, limitRecords: 1000 })
+  const named = (queued: number): string =>
+    verdictOf(
+      quiet({
+        stages: [
+          { ...call!, reason: 'concurrency' },
+          { ...sink!, reason: 'concurrency', limit: 1 },
+        ],
+        places: [
+          place(`${call!.name} queue`, 100),
+          place(`${call!.name} lanes`, 900),
+          place(`${sink!.name} queue`, queued),
+        ],
+      }),
+    )
+  expect(named(20)).toContain(`Stage '${call!.name}' has all of its 64 slots busy`)
+  expect(named(1000)).toContain(`Stage '${sink!.name}' has its only slot busy`)
+})
+
+test('a backlog that nothing holds back is said to wait, and nobody to keep up with it', () => {
+  expect(verdictOf(quiet({}, 5))).toMatch(/^Nothing holds the stages back; 5 records wait in the source/)
+  expect(verdictOf(quiet({ records: { ...NOTHING, in: 3, inFlight: 3 } }))).toBe(
+    'Keeping up: nothing waits in the source.',
+  )
+})
+
 test('one record and one slot are one', () => {
   expect(held('concurrency', 1, 1)).toMatch(/^Stage 'fraud' has its only slot busy; 1 record waits in the source/)
   expect(verdictOf(quiet({ state: 'stopped', records: { ...NOTHING, in: 1, out: 1 } }))).toBe(

@@ -26,7 +26,9 @@ export function addLogCommands(program: Command): void {
     .argument('<topic>', 'created when it is not there')
     .argument('[file]', 'newline-delimited JSON, one value a line', '-')
     .option('--key <field>', 'the field whose value is the ordering key; dots reach into objects')
-    .addOption(new Option('--partitions <n>', 'partitions of a topic that is created').argParser(positiveCount))
+    .addOption(
+      new Option('--partitions <n>', 'partitions of a topic that is created (default: 8)').argParser(positiveCount),
+    )
     .addHelpText('after', APPEND_EXAMPLES)
     .action(async (topic: string, file: string, options: AppendOptions) =>
       (await import('./append.ts')).append(topic, file, options),
