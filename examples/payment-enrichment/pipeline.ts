@@ -22,7 +22,10 @@ async function score(payment: Payment, signal: AbortSignal, idempotencyKey: stri
   return { ...payment, fraud: (await response.json()) as Score }
 }
 
-export default pipeline('payment-enrichment')
+/** What cannot be read, scored or written goes here, with the reason; the other payments go on. */
+const onFailure = deadLetter(log.sink({ path, topic: 'payments.dead' }))
+
+export default pipeline('payment-enrichment', { onFailure })
   .from(log.source({ path, topic: 'payments', group: 'enrichers', decode: json(Payment) }))
   .filter((payment) => payment.amount > 0)
   .call('fraud', (payment, { signal, idempotencyKey }) => score(payment, signal, idempotencyKey), {
@@ -31,7 +34,6 @@ export default pipeline('payment-enrichment')
     rate: perMinute(20_000),
     timeoutMs: 2_000,
     retry: { attempts: 5, backoff: exponential({ baseMs: 100, maxMs: 10_000 }), budget: 0.1 },
-    onFailure: deadLetter(log.sink({ path, topic: 'payments.dead' })),
   })
   .batch({ records: 500, bytes: 1_000_000, withinMs: 50 })
   .to(log.sink({ path, topic: 'enriched' }))

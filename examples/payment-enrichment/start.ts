@@ -55,8 +55,10 @@ let api: FraudApi | undefined
 let generator: Child | undefined
 let pipeline: ReturnType<typeof spawn> | undefined
 
+/** The pipeline prints it above its live view; without one it is printed here. */
 function say(text: string): void {
-  process.stderr.write(`${text}\n`)
+  if (pipeline?.connected) pipeline.send(text, () => {})
+  else process.stderr.write(`${text}\n`)
   appendFileSync(errorsTo, `${new Date().toISOString()} start: ${text}\n`)
 }
 
@@ -78,14 +80,18 @@ async function keepApiRunning(): Promise<void> {
 function runPipeline(url: string): Promise<Ending> {
   const cli = join(root, 'dist/cli/main.js')
   const script = fileURLToPath(new URL('./pipeline.ts', import.meta.url))
-  const child = spawn(process.execPath, [cli, 'run', script, ...passed], {
-    env: { ...scriptEnvironment(), HEADGATE_FRAUD_URL: url, HEADGATE_LOG: logDirectory },
-    stdio: 'inherit',
-  })
-  pipeline = child
+  const child = spawn(
+    process.execPath,
+    ['--import', import.meta.resolve('./notices.mjs'), cli, 'run', script, ...passed],
+    {
+      env: { ...scriptEnvironment(), HEADGATE_FRAUD_URL: url, HEADGATE_LOG: logDirectory },
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    },
+  )
   say(
     `pipeline pid ${child.pid}, fraud API pid ${api!.child.pid}, generator pid ${generator!.pid}, log ${logDirectory}`,
   )
+  pipeline = child
   return new Promise((settle) => {
     child.once('error', () => settle({ code: 1, signal: null }))
     child.once('exit', (code, signal) => settle({ code, signal }))
