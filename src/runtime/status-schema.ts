@@ -23,7 +23,7 @@ const latency = (description: string) =>
 
 const error = z
   .strictObject({
-    code: name('One of the documented HG_… codes, or the code of a foreign error.'),
+    code: name('One of the HG_… codes of docs/errors.md, or the code of a foreign error.'),
     message: z.string().describe('What happened, for a person.'),
   })
   .nullable()
