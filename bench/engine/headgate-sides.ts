@@ -3,7 +3,7 @@
  * ledger, meters and commits, from a memory source to a memory sink that only counts.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Contender, Missing } from '../harness.ts'
+import type { Contender } from '../harness.ts'
 import { loadHeadgate } from '../headgate.ts'
 import { add, CONCURRENCY, counting, double, keptOf, notThird, numbers, settle } from './workload.ts'
 
@@ -119,14 +119,6 @@ function stuckSide({ pipeline, memory }: Headgate, stuck: boolean): Contender {
   })
 }
 
-/**
- * The one place that knows how accounting is switched off: the engine's own option, which no public API offers, since
- * nobody should run blind. Skipped while the engine has no such option.
- */
-function accountingSide(_headgate: Headgate, _on: boolean): Contender {
-  throw new Missing('the engine has no switch for its accounting')
-}
-
 export async function headgateSide(key: string): Promise<Contender | null> {
   const headgate = await loadHeadgate()
   const sides: Readonly<Record<string, () => Contender>> = {
@@ -137,8 +129,6 @@ export async function headgateSide(key: string): Promise<Contender | null> {
     'keys-10k': () => keysSide(headgate, 10_000),
     'one-stuck': () => stuckSide(headgate, true),
     'none-stuck': () => stuckSide(headgate, false),
-    'accounting-on': () => accountingSide(headgate, true),
-    'accounting-off': () => accountingSide(headgate, false),
   }
   return sides[key]?.() ?? null
 }
