@@ -28,6 +28,8 @@ export interface Writer {
 export type Command =
   /** Pull from a source; answer with `pulled`. */
   | { readonly kind: 'pull'; readonly source: number; readonly credit: Credit; readonly paused: ReadonlySet<string> }
+  /** The pull under way leaves out a partition that may flow again: end it now, it is answered all the same. */
+  | { readonly kind: 'endPull'; readonly source: number }
   /** Start the handler for each slot; answer with `settled`, and with `ran` how long the handlers kept the thread. */
   | { readonly kind: 'call'; readonly stage: Caller; readonly slots: readonly Slot[] }
   /** Abort the signal of a call that timed out or is not wanted any more. */

@@ -35,6 +35,8 @@ export class Intake {
   heldRecords = 0
   heldBytes = 0
   #granted: Credit | null = null
+  /** What the pull under way leaves out; empty once it was told to end. */
+  #leftOut: ReadonlySet<string> = new Set()
   #reason = 'starting'
   #committing: { partition: Partition; completed: number; stored: number }[] | null = null
   /** After a commit that was refused as stale: these are committed one by one, to find out which of them it was. */
@@ -88,6 +90,7 @@ export class Intake {
   pull(sharers: number): void {
     const core = this.#core
     this.#reason = this.#guard()
+    if (this.#reason === 'pulling') this.#endStalePull()
     if (this.#reason !== 'running') return
     const credit = core.admission.credit()
     if (credit === null) {
@@ -119,8 +122,22 @@ export class Intake {
     }
     this.#reason = 'pulling'
     this.#granted = { records, bytes: sharers > 1 ? Math.max(1, Math.floor(credit.bytes / sharers)) : credit.bytes }
+    this.#leftOut = paused
     core.admission.reserve(this.#granted)
     core.commands.push({ kind: 'pull', source: this.index, credit: this.#granted, paused })
+  }
+
+  /** A pull may wait long for the partitions that it includes; one that it left out must not wait with it. */
+  #endStalePull(): void {
+    if (this.#leftOut.size === 0 || this.#target.room() <= 0) return
+    const free = Math.min(PULL_RECORDS, (this.#granted?.records ?? 0) + (this.#core.admission.credit()?.records ?? 0))
+    for (const name of this.#leftOut) {
+      const partition = this.partitions.get(name)
+      if (partition === undefined || this.#whyPaused(partition, free) !== null) continue
+      this.#leftOut = new Set()
+      this.#core.commands.push({ kind: 'endPull', source: this.index })
+      return
+    }
   }
 
   #guard(): string {

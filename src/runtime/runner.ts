@@ -39,7 +39,8 @@ export class Runner implements CallHost {
   #wallOffsetMs: number
   #timer: NodeJS.Timeout | undefined
   #timerMs = Number.POSITIVE_INFINITY
-  readonly #pullSignals = new Signals()
+  /** By source. */
+  readonly #pullSignals: readonly Signals[]
   readonly #writeSignals = new Signals()
   readonly #reopenings: number[]
   readonly #releases = new Map<string, () => void>()
@@ -54,6 +55,7 @@ export class Runner implements CallHost {
     this.sourceNames = plan.sources.map(({ source }) => source.name)
     this.log = log
     this.#reopenings = plan.sources.map(() => 0)
+    this.#pullSignals = plan.sources.map(() => new Signals())
     this.#wallOffsetMs = world.wallMs() - world.nowMs()
     const ports = {
       run: (work: () => void): number => {
@@ -138,18 +140,18 @@ export class Runner implements CallHost {
 
   drain(): void {
     this.input(() => this.engine.drain())
-    this.#pullSignals.abort()
+    this.#abortPulls()
   }
 
   pause(paused: boolean): void {
     this.input(() => this.engine.pause(paused))
-    if (paused) this.#pullSignals.abort()
+    if (paused) this.#abortPulls()
   }
 
   /** Gives up what waits and aborts the calls; writes may still tell how they came out. */
   stop(): void {
     this.input(() => this.engine.stop())
-    this.#pullSignals.abort()
+    this.#abortPulls()
   }
 
   abortWrites(): void {
@@ -241,6 +243,7 @@ export class Runner implements CallHost {
     if (command.kind === 'call') this.#call(command.stage, command.slots)
     else if (command.kind === 'write') void this.#write(command.stage, command.write)
     else if (command.kind === 'pull') void this.#pull(command.source, command.credit, command.paused)
+    else if (command.kind === 'endPull') this.#pullSignals[command.source]!.abort()
     else if (command.kind === 'commit') void this.#commit(command.source, command.positions)
     else if (command.kind === 'abort') abortHandler(command.slot, command.reason)
     else this.#release(command.source, command.partition)
@@ -270,7 +273,8 @@ export class Runner implements CallHost {
 
   async #pull(index: number, credit: Credit, paused: ReadonlySet<string>): Promise<void> {
     const { source } = this.#plan.sources[index]!
-    const shared = this.#pullSignals.take()
+    const signals = this.#pullSignals[index]!
+    const shared = signals.take()
     const { signal } = shared.controller
     try {
       const pulled: Pulled = await source.pull({ credit, paused, waitMs: PULL_WAIT_MS, signal })
@@ -279,7 +283,7 @@ export class Runner implements CallHost {
     } catch (thrown) {
       this.#pullFailed(index, classify(thrown))
     } finally {
-      this.#pullSignals.release(shared)
+      signals.release(shared)
     }
   }
 
@@ -315,5 +319,9 @@ export class Runner implements CallHost {
     const key = `${source} ${partition}`
     this.#releases.get(key)?.()
     this.#releases.delete(key)
+  }
+
+  #abortPulls(): void {
+    for (const signals of this.#pullSignals) signals.abort()
   }
 }

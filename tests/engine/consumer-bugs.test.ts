@@ -188,6 +188,22 @@ describe('a rebalance', () => {
     expect(hand.take('pull')).toMatchObject({ credit: { records: 2 } })
   })
 
+  test('a partition that may flow again does not wait for a pull that left it out', () => {
+    const admission = { ...ADMISSION, uncommittedRecords: 2 }
+    const hand = new Hand(planOf({ stages: [], end: sinkPlan() }, { admission }), ['p', 'q'])
+    hand.pulled(batch('p', 1, [0, 1]))
+    const pull = hand.take('pull')
+    expect([...pull.paused]).toEqual(['p'])
+    hand.wrote(hand.take('write'))
+    expect(hand.has('endPull')).toBe(false)
+    hand.commit()
+    hand.take('endPull')
+    hand.step()
+    expect(hand.has('endPull')).toBe(false)
+    hand.step(() => hand.engine.pulled(0, { batches: [], ended: false }, { records: 0, bytes: 0 }))
+    expect(hand.take('pull').paused.size).toBe(0)
+  })
+
   test('progress of an earlier run that fills the metadata space does not pause the partition for good', () => {
     const runs = Array.from({ length: 28 }, (_, at) => [10 + at * 100, 11 + at * 100]).flat()
     const first = new Hand(planOf({ stages: [], end: sinkPlan() }, {}, 1, 64), [])

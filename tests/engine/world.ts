@@ -322,6 +322,7 @@ export class World {
       else if (command.kind === 'abort') this.#abort(command.slot)
       else if (command.kind === 'write') this.#write(command.stage, command.write)
       else if (command.kind === 'pull') this.#pull(command.source, command.credit, command.paused)
+      else if (command.kind === 'endPull') this.#endPull(command.source)
       else if (command.kind === 'commit') this.#commit(command.source, command.positions)
       else this.#released(command.source, command.partition)
     }
@@ -357,6 +358,11 @@ export class World {
     // It comes back when something arrives, or empty after a while.
     const waitMs = Math.max(0, Math.min(1000, broker.nextArrivalMs(paused) - this.nowMs))
     this.at(waitMs + this.#latency(5), end)
+  }
+
+  #endPull(source: number): void {
+    const pull = this.#pulls.get(source)
+    if (pull !== undefined) this.at(this.#latency(5), pull.event)
   }
 
   #takesIn(partition: string, epoch: number): boolean {
@@ -709,6 +715,7 @@ function describeCommand(command: Command): string {
     return `call ${command.stage.plan.name} ${all(command.slots.map((slot) => slot.item?.value))}`
   if (command.kind === 'write') return `write ${command.stage.plan.name} ${all(command.write.values)}`
   if (command.kind === 'pull') return `pull ${JSON.stringify(command.credit)} ${[...command.paused].join(' ')}`
+  if (command.kind === 'endPull') return 'endPull'
   if (command.kind === 'commit')
     return `commit ${command.positions.map(({ partition, epoch, nextOffset }) => `${partition} ${epoch} ${nextOffset}`)}`
   return command.kind === 'abort' ? `abort ${command.reason}` : `released ${command.partition}`
