@@ -9,17 +9,31 @@ import type { Lot } from './lot.ts'
 /** What synchronous stages take at a time: between two chunks others get their turn. */
 export const CHUNK_RECORDS = 256
 
+/** Rows of one lot, or items; never both. */
+export type Refs = (number | Item)[]
+
+const UNKNOWN = -1
+
+/** What the records of these are charged to the memory budget. */
+export function bytesOf(lot: Lot | null, refs: Refs): number {
+  if (lot !== null) return lot.bytesOf(refs as number[])
+  let bytes = 0
+  for (const item of refs as Item[]) bytes += itemBytes(item)
+  return bytes
+}
+
 export class Chunk {
   /** Null when the chunk holds items. */
   readonly lot: Lot | null
   /** The present values; synchronous stages write them in place. */
   readonly values: unknown[]
   /** Beside each value its row in the lot, or its item. */
-  readonly #refs: (number | Item)[]
+  readonly refs: Refs
+  #bytes = UNKNOWN
 
-  private constructor(lot: Lot | null, refs: (number | Item)[], values: unknown[]) {
+  private constructor(lot: Lot | null, refs: Refs, values: unknown[]) {
     this.lot = lot
-    this.#refs = refs
+    this.refs = refs
     this.values = values
   }
 
@@ -39,36 +53,31 @@ export class Chunk {
     return this.values.length
   }
 
-  /** The rows in the lot; only of a chunk that has one. */
-  get rows(): readonly number[] {
-    return this.#refs as number[]
-  }
-
   recordAt(at: number): SourceRecord {
-    const ref = this.#refs[at] as number | Item
+    const ref = this.refs[at] as number | Item
     return typeof ref === 'number' ? (this.lot as Lot).recordAt(ref) : ref.record
   }
 
   bytesAt(at: number): number {
-    const ref = this.#refs[at] as number | Item
+    const ref = this.refs[at] as number | Item
     return typeof ref === 'number' ? ((this.lot as Lot).columns.bytes[ref] as number) : itemBytes(ref)
   }
 
+  /** What its records are charged to the memory budget. */
   get bytes(): number {
-    let bytes = 0
-    for (let at = 0; at < this.length; at += 1) bytes += this.bytesAt(at)
-    return bytes
+    if (this.#bytes === UNKNOWN) this.#bytes = bytesOf(this.lot, this.refs)
+    return this.#bytes
   }
 
   /** Whether something in it belongs to a partition that is no longer ours. */
   get hasFenced(): boolean {
-    return this.lot === null ? (this.#refs as Item[]).some(isFenced) : this.lot.partition.fenced
+    return this.lot === null ? (this.refs as Item[]).some(isFenced) : this.lot.partition.fenced
   }
 
   /** All of it as items. The chunk is used up: a row must become one item only. */
   toItems(): Item[] {
     const { lot, values } = this
-    const refs = this.#refs
+    const refs = this.refs
     if (lot === null) {
       for (let at = 0; at < refs.length; at += 1) (refs[at] as Item).value = values[at]
       return refs as Item[]
@@ -81,34 +90,24 @@ export class Chunk {
   /** Moves one place to another, over what stood there. */
   move(from: number, to: number): void {
     this.values[to] = this.values[from]
-    this.#refs[to] = this.#refs[from] as number | Item
+    this.refs[to] = this.refs[from] as number | Item
   }
 
   /** Drops what stands at `length` and after it. */
   truncate(length: number): void {
     this.values.length = length
-    this.#refs.length = length
+    this.refs.length = length
+    this.#bytes = UNKNOWN
   }
 
   /** A chunk of its own of the places from `start` up to `end`. */
   slice(start: number, end: number): Chunk {
-    return new Chunk(this.lot, this.#refs.slice(start, end), this.values.slice(start, end))
-  }
-
-  /** A chunk of the same kind with nothing in it. */
-  emptied(): Chunk {
-    return new Chunk(this.lot, [], [])
-  }
-
-  /** Adds a place of another chunk of the same kind. */
-  push(from: Chunk, at: number): void {
-    this.values.push(from.values[at])
-    this.#refs.push(from.#refs[at] as number | Item)
+    return new Chunk(this.lot, this.refs.slice(start, end), this.values.slice(start, end))
   }
 
   /** One place as an item; the place itself is to be moved over or cut off. */
   itemAt(at: number): Item {
-    const ref = this.#refs[at] as number | Item
+    const ref = this.refs[at] as number | Item
     if (typeof ref === 'number') return new Item(null, this.lot as Lot, ref, this.values[at])
     ref.value = this.values[at]
     return ref

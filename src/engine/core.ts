@@ -8,10 +8,11 @@ import { HeadgateError } from '../model/errors.ts'
 import type { FailurePolicy } from '../model/plan.ts'
 import type { RecordCounts } from '../model/status.ts'
 import type { Admission } from './admission.ts'
-import { Chunk } from './chunk.ts'
+import { Chunk, type Refs } from './chunk.ts'
 import type { Command, Ports } from './commands.ts'
 import { Histogram } from './histogram.ts'
 import { DEAD_LETTERED, FILTERED, Item, membersOf, RETURNED, SKIPPED, WRITTEN } from './item.ts'
+import type { Lot } from './lot.ts'
 import type { Partition } from './partition.ts'
 import type { Inlet } from './stage.ts'
 
@@ -93,34 +94,49 @@ export class Core {
     return policy.kind !== 'deadLetter' || (this.deadLetters.get(policy.sink) as Inlet).room() > 0
   }
 
-  /** All of a chunk has ended; its rows are settled without an item for each. */
-  finishAll(chunk: Chunk, fate: number): void {
-    const { lot } = chunk
-    if (lot === null || fate === RETURNED || lot.partition.fenced) {
-      for (const item of chunk.toItems()) this.finish(item, fate)
+  /** All of these have ended; the rows of a lot are settled without an item for each. `bytes`: what they weigh. */
+  finishAll(lot: Lot | null, refs: Refs, bytes: number, fate: number): void {
+    if (lot === null) {
+      for (const item of refs as Item[]) this.finish(item, fate)
       return
     }
-    const { partition, columns, firstSequence } = lot
-    const { ledger } = partition
-    let bytes = 0
-    for (const row of chunk.rows) {
-      if (!ledger.complete(firstSequence + row)) throw settledTwice()
-      bytes += columns.bytes[row] as number
+    const { partition, span } = lot
+    const rows = refs as number[]
+    this.#release(partition, rows.length, bytes)
+    if (partition.fenced) {
+      this.counts.returned += rows.length
+      return
     }
-    this.#release(partition, chunk.length, bytes)
-    this.#count(fate, chunk.length)
-    const nowMs = this.nowMs + this.wallOffsetMs
-    for (const row of chunk.rows) this.latency.record(nowMs - (columns.timestampsMs[row] as number))
+    if (!partition.ledger.completeAll(span, rows)) throw settledTwice()
+    this.#count(fate, rows.length)
+    this.#recordLatencies(lot.columns.timestampsMs, rows)
   }
 
-  #settle({ lot, row, sequence, fate, bytes }: Item): void {
+  /** Records of one pull tend to have the same time: each run of them is recorded at once. */
+  #recordLatencies(timestampsMs: Float64Array, rows: readonly number[]): void {
+    const nowMs = this.nowMs + this.wallOffsetMs
+    let timeMs = timestampsMs[rows[0] as number] as number
+    let alike = 0
+    for (let at = 0; at < rows.length; at += 1) {
+      const nextMs = timestampsMs[rows[at] as number] as number
+      if (nextMs !== timeMs) {
+        this.latency.record(nowMs - timeMs, alike)
+        timeMs = nextMs
+        alike = 0
+      }
+      alike += 1
+    }
+    this.latency.record(nowMs - timeMs, alike)
+  }
+
+  #settle({ lot, row, fate, bytes }: Item): void {
     const { partition } = lot
     this.#release(partition, 1, bytes)
     if (partition.fenced || (fate & RETURNED) !== 0) {
       this.counts.returned += 1
       return
     }
-    if (!partition.ledger.complete(sequence)) throw settledTwice()
+    if (!partition.ledger.complete(lot.span, row)) throw settledTwice()
     this.#count(fate, 1)
     this.latency.record(this.nowMs + this.wallOffsetMs - (lot.columns.timestampsMs[row] as number))
   }

@@ -44,9 +44,12 @@ export function doneSetBytesBound(runCount: number, spanOffsets: number): number
 }
 
 function smallest(nextOffset: number, runs: Runs, space: number): { kind: number; bytes: Uint8Array } {
-  const runBytes = encodeRuns(nextOffset, runs, space)
   const span = (runs[runs.length - 1] as number) - nextOffset
   const bitsetBytes = Math.ceil(span / 8)
+  // A run takes two bytes at the least.
+  const bitsetIsSmaller = bitsetBytes <= Math.min(runs.length, space)
+  if (bitsetIsSmaller) return { kind: KIND_BITSET, bytes: encodeBitset(nextOffset, runs, bitsetBytes) }
+  const runBytes = encodeRuns(nextOffset, runs, space)
   if (bitsetBytes <= space && (runBytes.cut || bitsetBytes < runBytes.bytes.length)) {
     return { kind: KIND_BITSET, bytes: encodeBitset(nextOffset, runs, bitsetBytes) }
   }

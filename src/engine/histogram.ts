@@ -17,13 +17,13 @@ export class Histogram {
     return this.#total
   }
 
-  record(ms: number): void {
+  record(ms: number, times = 1): void {
     if (ms > this.#max) this.#max = ms
     const units = ms > 0 ? Math.min(ms * UNITS_PER_MS, 0xffffffff) >>> 0 : 0
     const shift = 32 - STEP_BITS - Math.clz32(units | (STEPS - 1)) // 0 for the first, linear octave
     const bucket = shift === 0 ? units : shift * STEPS + (units >>> (shift - 1)) - STEPS
-    this.#counts[bucket] = (this.#counts[bucket] as number) + 1
-    this.#total += 1
+    this.#counts[bucket] = (this.#counts[bucket] as number) + times
+    this.#total += times
   }
 
   /** The value that a share `q` of the records does not exceed, in ms; 0 when nothing was recorded. */

@@ -9,6 +9,7 @@ import type { CommitPlan } from '../model/plan.ts'
 import type { SourceStatus } from '../model/status.ts'
 import { CHUNK_RECORDS, Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
+import type { Ledger } from './ledger.ts'
 import { columnsOf, Lot } from './lot.ts'
 import { Partition } from './partition.ts'
 import type { Inlet } from './stage.ts'
@@ -193,29 +194,21 @@ export class Intake {
     const core = this.#core
     const { ledger } = partition
     const columns = columnsOf(batch)
-    const { values, offsets, timestampsMs } = columns
-    const lot = new Lot(partition, columns, ledger.delivered)
+    const { values } = columns
+    const lot = new Lot(partition, columns, ledger.deliver(columns.offsets, columns.timestampsMs))
+    const fresh = ledger.hasPrior ? completeDone(ledger, lot) : null
+    const admitted = fresh === null ? lot.length : fresh.length
     let bytes = 0
-    let admitted = 0
-    for (let start = 0; start < offsets.length; start += CHUNK_RECORDS) {
-      const end = Math.min(start + CHUNK_RECORDS, offsets.length)
+    for (let start = 0; start < admitted; start += CHUNK_RECORDS) {
+      const end = Math.min(start + CHUNK_RECORDS, admitted)
       const rows: number[] = []
-      for (let row = start; row < end; row += 1) {
-        const offset = offsets[row] as number
-        const done = ledger.wasDone(offset)
-        const sequence = ledger.deliver(offset, timestampsMs[row] as number)
-        if (done) {
-          ledger.complete(sequence)
-        } else {
-          rows.push(row)
-          bytes += columns.bytes[row] as number
-        }
+      for (let at = start; at < end; at += 1) {
+        const row = fresh === null ? at : (fresh[at] as number)
+        rows.push(row)
+        bytes += columns.bytes[row] as number
       }
-      if (rows.length === 0) continue
-      admitted += rows.length
-      const whole = rows.length === end - start
       this.#target.offer(
-        Chunk.ofRows(lot, rows, whole ? values.slice(start, end) : rows.map((row) => values[row])),
+        Chunk.ofRows(lot, rows, fresh === null ? values.slice(start, end) : rows.map((row) => values[row])),
         core.nowMs,
       )
     }
@@ -366,4 +359,14 @@ export class Intake {
       reason: this.#reason,
     }
   }
+}
+
+/** Settles those rows of a new lot that were done before this assignment; returns the others. */
+function completeDone(ledger: Ledger, { columns: { offsets }, span }: Lot): number[] {
+  const fresh: number[] = []
+  for (let row = 0; row < offsets.length; row += 1) {
+    if (ledger.wasDone(offsets[row] as number)) ledger.complete(span, row)
+    else fresh.push(row)
+  }
+  return fresh
 }

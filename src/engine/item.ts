@@ -62,7 +62,7 @@ export class Item {
 
   /** Of delivery, within the partition. */
   get sequence(): number {
-    return this.lot.firstSequence + this.row
+    return this.lot.span.firstSequence + this.row
   }
 
   get record(): SourceRecord {

@@ -1,40 +1,67 @@
 /**
  * The ledger of one assigned partition. Each delivered record gets the next delivery sequence; the watermark is the
  * longest completed prefix of *delivered* records, so gaps in the offsets (compaction, transaction markers) do not
- * matter. Completion is O(1) amortised, and so is the count of runs completed ahead, which bounds the commit's size.
- * Invariant: base ≤ every open sequence < next; a position never moves backward.
+ * matter. What a pull delivers is one span; spans that are done merge with their neighbours, so what lies behind a
+ * stuck record costs next to nothing. Completion is O(1), and so is the bound of the commit's size.
+ * Invariant: the first span is open, and no two neighbours are both done; a position never moves backward.
  */
 import { doneSetBytesBound, encodeDoneSet, type Runs } from './done-set.ts'
 
-const INITIAL_CAPACITY = 1024
+const NO_NUMBERS = new Float64Array(0)
+const NO_FLAGS = new Uint8Array(0)
+
+/** Records delivered together, and which of them are done. Only the ledger changes it. */
+export class Span {
+  readonly firstSequence: number
+  readonly firstOffset: number
+  /** By row, until all are done. */
+  offsets: Float64Array
+  timestampsMs: Float64Array
+  done: Uint8Array
+  /** Rows that are not done. */
+  left: number
+  /** All rows before this one are done. */
+  low = 0
+  previous: Span | null = null
+  next: Span | null = null
+
+  constructor(firstSequence: number, offsets: Float64Array, timestampsMs: Float64Array) {
+    this.firstSequence = firstSequence
+    this.firstOffset = offsets[0] as number
+    this.offsets = offsets
+    this.timestampsMs = timestampsMs
+    this.done = new Uint8Array(offsets.length)
+    this.left = offsets.length
+  }
+
+  /** At most so many runs of done rows: each but the last ends at a row that is open. */
+  get runsBound(): number {
+    return this.left === 0 ? 1 : Math.min(this.offsets.length - this.left, this.left + 1)
+  }
+}
 
 export class Ledger {
-  #offsets = new Float64Array(INITIAL_CAPACITY)
-  #timesMs = new Float64Array(INITIAL_CAPACITY)
-  #done = new Uint8Array(INITIAL_CAPACITY)
-  #mask = INITIAL_CAPACITY - 1
-  #base = 0
-  #next = 0
+  /** In delivery order: from the first that is not done to the last delivered. */
+  #first: Span | null = null
+  #last: Span | null = null
+  #delivered = 0
   #completed = 0
-  #runs = 0
-  #nextOffset: number
+  #lastOffset = -1
+  /** The sum of the spans' bounds. */
+  #runsBound = 0
+  readonly #startOffset: number
   /** Done before this assignment, and not yet delivered again. */
   readonly #prior: Runs
   #priorAt = 0
 
   /** `prior`: what the last commit of an earlier assignment said was done beyond `nextOffset`. */
   constructor(nextOffset: number, prior: Runs = []) {
-    this.#nextOffset = nextOffset
+    this.#startOffset = nextOffset
     this.#prior = prior
   }
 
-  /** Delivered and not yet below the watermark: the most that a crash would have to look at again. */
-  get span(): number {
-    return this.#next - this.#base
-  }
-
   get delivered(): number {
-    return this.#next
+    return this.#delivered
   }
 
   /** Completions so far; a commit that saw this number is up to date. */
@@ -44,94 +71,131 @@ export class Ledger {
 
   /** Completions below the watermark. */
   get below(): number {
-    return this.#base
+    return this.#first === null ? this.#delivered : this.#first.firstSequence + lowOf(this.#first)
   }
 
   /** The first offset that is not known to be done. */
   get nextOffset(): number {
-    return this.#nextOffset
+    if (this.#first !== null) return this.#first.offsets[lowOf(this.#first)] as number
+    return this.#delivered === 0 ? this.#startOffset : this.#lastOffset + 1
   }
 
   /** Timestamp of the oldest record that is not done, epoch ms; null when all are. */
   get oldestOpenMs(): number | null {
-    return this.span === 0 ? null : (this.#timesMs[this.#base & this.#mask] as number)
+    return this.#first === null ? null : (this.#first.timestampsMs[lowOf(this.#first)] as number)
   }
 
   /** An upper bound of the bytes that `doneAhead` takes now. */
   get doneAheadBytesBound(): number {
     const priorRuns = (this.#prior.length - this.#priorAt) / 2
-    if (this.#runs + priorRuns === 0) return 0
-    const end = priorRuns > 0 ? (this.#prior[this.#prior.length - 1] as number) : this.#lastOffset() + 1
-    return doneSetBytesBound(this.#runs + priorRuns, end - this.#nextOffset)
+    if (this.#runsBound + priorRuns === 0) return 0
+    const end = priorRuns > 0 ? (this.#prior[this.#prior.length - 1] as number) : this.#lastOffset + 1
+    return doneSetBytesBound(this.#runsBound + priorRuns, end - this.nextOffset)
   }
 
-  /** Whether a commit of an earlier assignment said that this offset was done. Ask in rising order, before `deliver`. */
+  /** Whether `wasDone` could say yes to an offset that is still to come. */
+  get hasPrior(): boolean {
+    return this.#priorAt < this.#prior.length
+  }
+
+  /** Whether a commit of an earlier assignment said that this offset was done. Ask in rising order. */
   wasDone(offset: number): boolean {
     const prior = this.#prior
     while (this.#priorAt < prior.length && (prior[this.#priorAt + 1] as number) <= offset) this.#priorAt += 2
     return this.#priorAt < prior.length && (prior[this.#priorAt] as number) <= offset
   }
 
-  /** A record was delivered; returns its sequence. Offsets must rise. */
-  deliver(offset: number, timestampMs: number): number {
-    if (this.span > this.#mask) this.#grow()
-    const sequence = this.#next
-    const at = sequence & this.#mask
-    this.#offsets[at] = offset
-    this.#timesMs[at] = timestampMs
-    this.#done[at] = 0
-    this.#next = sequence + 1
-    if (sequence === this.#base) this.#nextOffset = offset
-    return sequence
+  /** Records were delivered, at least one, in rising offsets. Takes both arrays. */
+  deliver(offsets: Float64Array, timestampsMs: Float64Array): Span {
+    const span = new Span(this.#delivered, offsets, timestampsMs)
+    span.previous = this.#last
+    if (this.#last === null) this.#first = span
+    else this.#last.next = span
+    this.#last = span
+    this.#delivered += offsets.length
+    this.#lastOffset = offsets[offsets.length - 1] as number
+    return span
   }
 
-  /** A record is done. Each sequence once; false when it was done already. */
-  complete(sequence: number): boolean {
-    const mask = this.#mask
-    const done = this.#done
-    if (sequence < this.#base || done[sequence & mask] === 1) return false
-    done[sequence & mask] = 1
-    this.#completed += 1
-    const joinsRight = sequence + 1 < this.#next && done[(sequence + 1) & mask] === 1
-    if (sequence !== this.#base) {
-      const joinsLeft = done[(sequence - 1) & mask] === 1
-      this.#runs += 1 - (joinsLeft ? 1 : 0) - (joinsRight ? 1 : 0)
-      return true
-    }
-    if (joinsRight) this.#runs -= 1
-    let base = sequence + 1
-    while (base < this.#next && done[base & mask] === 1) base += 1
-    this.#base = base
-    this.#nextOffset =
-      base < this.#next ? (this.#offsets[base & mask] as number) : (this.#offsets[(base - 1) & mask] as number) + 1
+  /** A record is done. Each row once; false when it was done already. */
+  complete(span: Span, row: number): boolean {
+    if (span.left === 0 || span.done[row] === 1) return false
+    const before = span.runsBound
+    span.done[row] = 1
+    this.#marked(span, 1, before)
     return true
+  }
+
+  /** The records of these rows are done; false as soon as one of them was done already. */
+  completeAll(span: Span, rows: readonly number[]): boolean {
+    if (span.left < rows.length) return false
+    const before = span.runsBound
+    const { done } = span
+    for (let at = 0; at < rows.length; at += 1) {
+      const row = rows[at] as number
+      if (done[row] === 1) return false
+      done[row] = 1
+    }
+    this.#marked(span, rows.length, before)
+    return true
+  }
+
+  #marked(span: Span, rows: number, boundBefore: number): void {
+    span.left -= rows
+    this.#completed += rows
+    this.#runsBound += span.runsBound - boundBefore
+    if (span.left === 0) this.#close(span)
+  }
+
+  /** All of a span is done: it gives up what it holds, and is one with neighbours that are done as well. */
+  #close(span: Span): void {
+    span.offsets = NO_NUMBERS
+    span.timestampsMs = NO_NUMBERS
+    span.done = NO_FLAGS
+    if (span.next?.left === 0) this.#unlink(span.next)
+    if (span === this.#first || span.previous?.left === 0) this.#unlink(span)
+  }
+
+  #unlink(span: Span): void {
+    const { previous, next } = span
+    if (previous === null) this.#first = next
+    else previous.next = next
+    if (next === null) this.#last = previous
+    else next.previous = previous
+    this.#runsBound -= 1
   }
 
   /** What `Position.doneAhead` carries: the runs done beyond the watermark, in at most `maxBytes`. */
   doneAhead(maxBytes: number): Uint8Array | null {
-    if (this.#runs === 0 && this.#priorAt === this.#prior.length) return null
-    return encodeDoneSet(this.#nextOffset, this.runs(), maxBytes)
+    if (this.#runsBound === 0 && !this.hasPrior) return null
+    return encodeDoneSet(this.nextOffset, this.runs(), maxBytes)
   }
 
   /** Runs of offsets done beyond the watermark. Offsets that were never delivered count with the run before them. */
   runs(): Runs {
     const runs: Runs = []
     let start = -1
-    for (let sequence = this.#base; sequence < this.#next; sequence += 1) {
-      const at = sequence & this.#mask
-      if (this.#done[at] === 1) {
-        if (start < 0) start = this.#offsets[at] as number
-      } else if (start >= 0) {
-        runs.push(start, this.#offsets[at] as number)
-        start = -1
+    for (let span = this.#first; span !== null; span = span.next) {
+      if (span.left === 0) {
+        if (start < 0) start = span.firstOffset
+        continue
+      }
+      const { done, offsets } = span
+      for (let row = span === this.#first ? lowOf(span) : 0; row < done.length; row += 1) {
+        if (done[row] === 1) {
+          if (start < 0) start = offsets[row] as number
+        } else if (start >= 0) {
+          runs.push(start, offsets[row] as number)
+          start = -1
+        }
       }
     }
-    if (start >= 0) runs.push(start, this.#lastOffset() + 1)
+    if (start >= 0) runs.push(start, this.#lastOffset + 1)
     return this.#withPrior(runs)
   }
 
   #withPrior(runs: Runs): Runs {
-    const from = Math.max(this.#nextOffset, this.#lastOffset() + 1)
+    const from = Math.max(this.nextOffset, this.#lastOffset + 1)
     for (let index = this.#priorAt; index < this.#prior.length; index += 2) {
       const start = Math.max(from, this.#prior[index] as number)
       const end = this.#prior[index + 1] as number
@@ -141,27 +205,10 @@ export class Ledger {
     }
     return runs
   }
+}
 
-  /** The last delivered offset, or -1. */
-  #lastOffset(): number {
-    return this.#next === 0 ? -1 : (this.#offsets[(this.#next - 1) & this.#mask] as number)
-  }
-
-  #grow(): void {
-    const capacity = (this.#mask + 1) * 2
-    const offsets = new Float64Array(capacity)
-    const timesMs = new Float64Array(capacity)
-    const done = new Uint8Array(capacity)
-    for (let sequence = this.#base; sequence < this.#next; sequence += 1) {
-      const from = sequence & this.#mask
-      const to = sequence & (capacity - 1)
-      offsets[to] = this.#offsets[from] as number
-      timesMs[to] = this.#timesMs[from] as number
-      done[to] = this.#done[from] as number
-    }
-    this.#offsets = offsets
-    this.#timesMs = timesMs
-    this.#done = done
-    this.#mask = capacity - 1
-  }
+/** The first row that is not done, of a span that has one. */
+function lowOf(span: Span): number {
+  while (span.done[span.low] === 1) span.low += 1
+  return span.low
 }

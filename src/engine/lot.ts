@@ -1,25 +1,41 @@
 /**
  * The records of one partition that one pull brought. Until something asynchronous happens to them they are rows of
- * this lot: no object is made for a record that nobody looks at. Row `i` has the delivery sequence `firstSequence + i`.
+ * this lot: no object is made for a record that nobody looks at. Row `i` has the delivery sequence `span.firstSequence + i`.
  */
 import type { RecordBatch, RecordColumns } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
+import type { Span } from './ledger.ts'
 import type { Partition } from './partition.ts'
 
 export class Lot {
   readonly partition: Partition
   readonly columns: RecordColumns
-  readonly firstSequence: number
+  /** Its rows are those of the lot. */
+  readonly span: Span
+  /** Of the largest record. */
+  readonly mostBytes: number
   readonly #records: (SourceRecord | undefined)[] = []
 
-  constructor(partition: Partition, columns: RecordColumns, firstSequence: number) {
+  constructor(partition: Partition, columns: RecordColumns, span: Span) {
     this.partition = partition
     this.columns = columns
-    this.firstSequence = firstSequence
+    this.span = span
+    let most = 0
+    const { bytes } = columns
+    for (let row = 0; row < bytes.length; row += 1) if ((bytes[row] as number) > most) most = bytes[row] as number
+    this.mostBytes = most
   }
 
   get length(): number {
     return this.columns.offsets.length
+  }
+
+  /** What these rows are charged to the memory budget. */
+  bytesOf(rows: readonly number[]): number {
+    const { bytes } = this.columns
+    let sum = 0
+    for (let at = 0; at < rows.length; at += 1) sum += bytes[rows[at] as number] as number
+    return sum
   }
 
   /** The record of a row; the same object each time. */

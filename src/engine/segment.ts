@@ -4,7 +4,7 @@
  */
 import { classify, HeadgateError } from '../model/errors.ts'
 import type { StageStatus } from '../model/status.ts'
-import { CHUNK_RECORDS, type Chunk } from './chunk.ts'
+import { bytesOf, CHUNK_RECORDS, type Chunk, type Refs } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
 import type { Ports } from './commands.ts'
 import type { Core } from './core.ts'
@@ -20,6 +20,8 @@ export class Segment implements Stage {
   readonly #core: Core
   readonly #target: Inlet
   readonly #capacity: number
+  /** The least room for which a chunk is cut: crumbs would cost more than they move. */
+  readonly #worthwhile: number
   readonly #queue = new ChunkQueue()
   #reason = 'idle'
 
@@ -29,6 +31,7 @@ export class Segment implements Stage {
     this.name = plans.map((plan) => plan.name).join('+')
     this.#target = target
     this.#capacity = capacity
+    this.#worthwhile = Math.max(1, Math.min(CHUNK_RECORDS, Math.floor(target.room() / 8)))
   }
 
   room(): number {
@@ -64,7 +67,7 @@ export class Segment implements Stage {
 
   #guard(): string {
     if (this.#core.failedNow) return 'stopped'
-    if (this.#target.room() <= 0) return 'blocked'
+    if (this.#target.room() < this.#worthwhile) return 'blocked'
     for (const step of this.steps) if (!this.#core.canFail(step.plan.onFailure)) return 'dead-letter-full'
     return 'running'
   }
@@ -76,7 +79,7 @@ export class Segment implements Stage {
     core.nowMs = Math.max(before, after)
     step.clock.run(CPU, core.nowMs - before)
     const { dropped, failed } = step
-    if (dropped !== null) core.finishAll(dropped, FILTERED)
+    if (dropped.length > 0) core.finishAll(chunk.lot, dropped, bytesOf(chunk.lot, dropped), FILTERED)
     for (const { item, error } of failed) core.fail(item, error, step.plan.name, step.plan.onFailure)
   }
 
@@ -124,7 +127,7 @@ class SyncStep {
   readonly plan: Step
   readonly clock: SlotClock
   /** What the last chunk left behind. */
-  dropped: Chunk | null = null
+  dropped: Refs = []
   failed: { item: Item; error: HeadgateError }[] = []
   readonly #fn: (value: unknown, record?: unknown) => unknown
   readonly #takesRecord: boolean
@@ -143,12 +146,14 @@ class SyncStep {
 
   /** Leaves in `chunk` what passed; what did not is in `dropped` and `failed`. */
   apply(chunk: Chunk): void {
-    const { values } = chunk
+    const { values, refs } = chunk
     const entered = values.length
     const fn = this.#fn
     const takesRecord = this.#takesRecord
-    const { kind } = this.plan
-    this.dropped = null
+    const filters = this.plan.kind === 'filter'
+    const maps = this.plan.kind === 'map'
+    const dropped: Refs = []
+    this.dropped = dropped
     this.failed = []
     const tooLarge = this.#anyTooLarge(chunk)
     // Nothing to run and nothing to refuse: the chunk passes as it is.
@@ -161,16 +166,13 @@ class SyncStep {
           if (tooLarge) this.#refuseTooLarge(chunk, at)
           const result = takesRecord ? fn(values[at], chunk.recordAt(at)) : fn(values[at])
           if (typeof result === 'object' && isPromise(result)) throw this.#unusable(result)
-          if (kind === 'filter' && !result) {
-            this.dropped ??= chunk.emptied()
-            this.dropped.push(chunk, at)
+          if (filters && !result) {
+            dropped.push(refs[at] as number | Item)
             continue
           }
-          if (kind === 'map') {
-            if (result === undefined) throw this.#unusable(result)
-            values[at] = result
-          }
-          if (kept < at) chunk.move(at, kept)
+          if (maps && result === undefined) throw this.#unusable(result)
+          if (maps || kept < at) values[kept] = maps ? result : values[at]
+          if (kept < at) refs[kept] = refs[at] as number | Item
           kept += 1
         }
       } catch (thrown) {
@@ -187,6 +189,7 @@ class SyncStep {
   #anyTooLarge(chunk: Chunk): boolean {
     const { maxRecordBytes } = this.plan
     if (maxRecordBytes === undefined) return false
+    if (chunk.lot !== null) return chunk.lot.mostBytes > maxRecordBytes
     for (let at = 0; at < chunk.length; at += 1) if (chunk.bytesAt(at) > maxRecordBytes) return true
     return false
   }

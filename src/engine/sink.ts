@@ -204,7 +204,7 @@ export class SinkStage implements Stage, Writer {
     this.#failuresInRow = 0
     this.#meter.succeeded(records)
     this.#meter.left += records
-    for (const chunk of chunks) this.#core.finishAll(chunk, fate)
+    for (const chunk of chunks) this.#core.finishAll(chunk.lot, chunk.refs, chunk.bytes, fate)
   }
 
   /** The whole write failed, so the sink is in trouble: everything waits, then it is tried again. */

@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeDoneSet, doneSetBytesBound, type Runs } from '../../src/engine/done-set.ts'
-import { Ledger } from '../../src/engine/ledger.ts'
+import { Ledger, type Span } from '../../src/engine/ledger.ts'
 
 class NaiveLedger {
   readonly start: number
@@ -52,10 +52,13 @@ const PRIOR = fc
     return runs
   })
 
+const GAP = fc.integer({ min: 0, max: 4 })
 const STEP = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('deliver' as const), gap: fc.integer({ min: 0, max: 4 }) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('complete' as const), which: fc.nat() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('deliver' as const), gaps: fc.array(GAP, { minLength: 1, maxLength: 6 }) }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('complete' as const), which: fc.nat(), alone: fc.boolean() }) },
 )
+
+const timeOf = (offset: number): number => 1000 + offset
 
 describe('the ledger', () => {
   test('promise 2: agrees with a naive set over any deliveries, gaps, completions and earlier progress', () => {
@@ -63,25 +66,31 @@ describe('the ledger', () => {
       fc.property(PRIOR, fc.array(STEP, { maxLength: 120 }), fc.integer({ min: 7, max: 60 }), (prior, steps, space) => {
         const ledger = new Ledger(100, prior)
         const model = new NaiveLedger(100, prior)
-        const open: { offset: number; sequence: number }[] = []
+        const open: { offset: number; span: Span; row: number }[] = []
         let next = 100
         let position = 100
         for (const step of steps) {
           if (step.kind === 'deliver') {
-            const offset = next + (step.gap === 4 ? 7 : step.gap === 3 ? 1 : 0)
-            next = offset + 1
-            const wasDone = ledger.wasDone(offset)
-            expect(wasDone).toBe(model.prior.has(offset))
-            const sequence = ledger.deliver(offset, 1000 + offset)
-            model.delivered.push(offset)
-            if (wasDone) {
-              ledger.complete(sequence)
-              model.done.add(offset)
-            } else open.push({ offset, sequence })
+            const offsets = step.gaps.map((gap) => {
+              const offset = next + (gap === 4 ? 7 : gap === 3 ? 1 : 0)
+              next = offset + 1
+              return offset
+            })
+            const span = ledger.deliver(Float64Array.from(offsets), Float64Array.from(offsets, timeOf))
+            for (const [row, offset] of offsets.entries()) {
+              const wasDone = ledger.wasDone(offset)
+              expect(wasDone).toBe(model.prior.has(offset))
+              model.delivered.push(offset)
+              if (wasDone) {
+                ledger.complete(span, row)
+                model.done.add(offset)
+              } else open.push({ offset, span, row })
+            }
           } else if (open.length > 0) {
-            const [{ offset, sequence }] = open.splice(step.which % open.length, 1) as [(typeof open)[0]]
-            expect(ledger.complete(sequence)).toBe(true)
-            expect(ledger.complete(sequence), 'a second completion').toBe(false)
+            const [{ offset, span, row }] = open.splice(step.which % open.length, 1) as [(typeof open)[0]]
+            expect(step.alone ? ledger.complete(span, row) : ledger.completeAll(span, [row])).toBe(true)
+            expect(ledger.complete(span, row), 'a second completion').toBe(false)
+            expect(ledger.completeAll(span, [row]), 'a second completion').toBe(false)
             model.done.add(offset)
           }
           expect(ledger.nextOffset).toBe(model.nextOffset)
@@ -89,7 +98,7 @@ describe('the ledger', () => {
           position = ledger.nextOffset
           expect(ledger.completed).toBe(model.done.size)
           expect(ledger.delivered).toBe(model.delivered.length)
-          expect(ledger.oldestOpenMs).toBe(open.length === 0 ? null : 1000 + Math.min(...open.map((o) => o.offset)))
+          expect(ledger.oldestOpenMs).toBe(open.length === 0 ? null : timeOf(Math.min(...open.map((o) => o.offset))))
           const runs = ledger.runs()
           const ahead = new Set(offsetsOf(runs))
           for (const offset of model.delivered)
@@ -111,16 +120,21 @@ describe('the ledger', () => {
     )
   })
 
-  test('keeps its books when more is open than its ring first held', () => {
+  test('what is done behind a stuck record is one span, whatever the pulls and the order of completion', () => {
     const ledger = new Ledger(0)
-    for (let offset = 0; offset < 5000; offset += 1) ledger.deliver(offset * 2, offset)
-    for (let sequence = 4999; sequence > 0; sequence -= 1) ledger.complete(sequence)
+    const spans = Array.from({ length: 5000 }, (_, at) => ledger.deliver(Float64Array.of(at * 2), Float64Array.of(at)))
+    const rest = spans.slice(1)
+    for (const span of [...rest.filter((_, at) => at % 2 === 0), ...rest.filter((_, at) => at % 2 === 1).reverse()])
+      ledger.complete(span, 0)
     expect(ledger.nextOffset).toBe(0)
+    expect(ledger.below).toBe(0)
     expect(ledger.runs()).toEqual([2, 9999])
-    ledger.complete(0)
+    expect(ledger.doneAheadBytesBound).toBe(doneSetBytesBound(1, 9999))
+    ledger.complete(spans[0] as Span, 0)
     expect(ledger.nextOffset).toBe(9999)
-    expect(ledger.span).toBe(0)
+    expect(ledger.below).toBe(5000)
     expect(ledger.runs()).toEqual([])
+    expect(ledger.doneAheadBytesBound).toBe(0)
   })
 
   test('the bound of the encoded size is never below the size', () => {

@@ -91,9 +91,9 @@ const MUTANTS: readonly Mutant[] = [
         Ledger,
         'deliver',
         (deliver) =>
-          function (this: Ledger, offset: number, timeMs: number) {
-            seen.set(this, offset)
-            return (deliver as Ledger['deliver']).call(this, offset, timeMs)
+          function (this: Ledger, offsets: Float64Array, timestampsMs: Float64Array) {
+            seen.set(this, offsets.at(-1) as number)
+            return (deliver as Ledger['deliver']).call(this, offsets, timestampsMs)
           } as never,
         () =>
           broken(

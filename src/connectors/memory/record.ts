@@ -58,10 +58,11 @@ export class PlainBatch<V> implements RecordBatch, RecordColumns {
     this.partition = partition
     this.epoch = epoch
     this.values = values
-    this.offsets = new Float64Array(length)
-    for (let at = 0; at < length; at += 1) this.offsets[at] = firstOffset + at
-    this.timestampsMs = new Float64Array(length).fill(timestampMs)
-    this.bytes = new Float64Array(length).fill(DEFAULT_RECORD_BYTES)
+    const columns = new Float64Array(3 * length)
+    this.offsets = columns.subarray(0, length)
+    this.timestampsMs = columns.subarray(length, 2 * length).fill(timestampMs)
+    this.bytes = columns.subarray(2 * length).fill(DEFAULT_RECORD_BYTES)
+    for (let at = 0; at < length; at += 1) columns[at] = firstOffset + at
   }
 
   get columns(): RecordColumns {
