@@ -100,6 +100,6 @@ export interface SinkOptions extends StageOptions {
   readonly order?: Order | undefined
   /** `false` gives each record one attempt. */
   readonly retry?: RetryOptions | false | undefined
-  /** How many records may wait to be written. Default: the larger of 1,024 and 2 × a batch. */
+  /** How many records may wait to be written. Default: the larger of 4,096 and 2 × a batch. */
   readonly queueRecords?: number | undefined
 }

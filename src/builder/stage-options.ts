@@ -213,7 +213,7 @@ export const sinkSchema = z.strictObject({
   retry,
   onFailure: stageFailure,
   queueRecords: queueRecords(
-    'the larger of 1,024 and 2 × the records of a batch',
+    'the larger of 4,096 and 2 × the records of a batch',
     'How many records may wait to be written.',
   ),
 })

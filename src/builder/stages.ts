@@ -101,7 +101,7 @@ export function makeSink(line: Line, sink: unknown, given: unknown): SinkPlan {
   const where = at(line, 'sink', name)
   const batch = closingBatch(line)
   checkSinkBatch(sink, batch, where)
-  const { queueRecords = Math.max(1024, 2 * (batch?.records ?? 0)) } = options
+  const { queueRecords = Math.max(4096, 2 * (batch?.records ?? 0)) } = options
   if (batch && queueRecords < batch.records) {
     refuse(
       `${where} › queueRecords: a queue of ${formatNumber(queueRecords)} records cannot take a batch of ` +

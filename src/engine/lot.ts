@@ -12,7 +12,8 @@ export class Lot {
   readonly columns: RecordColumns
   /** Its rows are those of the lot. */
   readonly span: Span
-  /** Of the largest record. */
+  /** What all of its records are charged to the memory budget, and what the largest of them is. */
+  readonly bytes: number
   readonly mostBytes: number
   readonly #records: (SourceRecord | undefined)[] = []
 
@@ -20,9 +21,15 @@ export class Lot {
     this.partition = partition
     this.columns = columns
     this.span = span
-    let most = 0
     const { bytes } = columns
-    for (let row = 0; row < bytes.length; row += 1) if ((bytes[row] as number) > most) most = bytes[row] as number
+    let sum = 0
+    let most = 0
+    for (let row = 0; row < bytes.length; row += 1) {
+      const one = bytes[row] as number
+      sum += one
+      if (one > most) most = one
+    }
+    this.bytes = sum
     this.mostBytes = most
   }
 

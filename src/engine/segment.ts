@@ -13,6 +13,7 @@ import { Histogram } from './histogram.ts'
 import { FILTERED, type Item, isFenced, RETURNED } from './item.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
 import type { Inlet, Place, Stage } from './stage.ts'
+import { filterLoop, type Handler, type Loop, type LoopState, mapLoop, ownCopy, tapLoop } from './sync-loops.ts'
 
 export class Segment implements Stage {
   readonly name: string
@@ -127,10 +128,10 @@ class SyncStep {
   readonly plan: Step
   readonly clock: SlotClock
   /** What the last chunk left behind. */
-  dropped: Refs = []
   failed: { item: Item; error: HeadgateError }[] = []
-  readonly #fn: (value: unknown, record?: unknown) => unknown
-  readonly #takesRecord: boolean
+  readonly #fn: Handler
+  readonly #loop: Loop
+  readonly #state: LoopState
   readonly #ports: Ports
   #in = 0
   #out = 0
@@ -139,51 +140,47 @@ class SyncStep {
   constructor(plan: Step, ports: Ports, nowMs: number) {
     this.plan = plan
     this.#ports = ports
-    this.#fn = plan.fn as (value: unknown, record?: unknown) => unknown
-    this.#takesRecord = canSeeSecondArgument(this.#fn)
+    this.#fn = plan.fn as Handler
+    this.#loop = ownCopy(LOOPS[plan.kind])
+    this.#state = {
+      at: 0,
+      kept: 0,
+      dropped: [],
+      takesRecord: canSeeSecondArgument(this.#fn),
+      check: null,
+      refuse: (result) => this.#refuse(result),
+    }
     this.clock = new SlotClock(1, nowMs)
+  }
+
+  /** What a filter turned away of the last chunk. */
+  get dropped(): Refs {
+    return this.#state.dropped
   }
 
   /** Leaves in `chunk` what passed; what did not is in `dropped` and `failed`. */
   apply(chunk: Chunk): void {
-    const { values, refs } = chunk
-    const entered = values.length
-    const fn = this.#fn
-    const takesRecord = this.#takesRecord
-    const filters = this.plan.kind === 'filter'
-    const maps = this.plan.kind === 'map'
-    const dropped: Refs = []
-    this.dropped = dropped
+    const state = this.#state
+    const entered = chunk.length
+    state.dropped = []
     this.failed = []
-    const tooLarge = this.#anyTooLarge(chunk)
+    state.check = this.#anyTooLarge(chunk) ? this.#refuseTooLarge : null
     // Nothing to run and nothing to refuse: the chunk passes as it is.
-    let at = this.plan.fn === AS_IT_IS && !tooLarge ? entered : 0
-    let kept = at
+    state.at = this.plan.fn === AS_IT_IS && state.check === null ? entered : 0
+    state.kept = state.at
     // One try for the run between two failures, not one for each record.
-    while (at < entered) {
+    while (state.at < entered) {
       try {
-        for (; at < entered; at += 1) {
-          if (tooLarge) this.#refuseTooLarge(chunk, at)
-          const result = takesRecord ? fn(values[at], chunk.recordAt(at)) : fn(values[at])
-          if (typeof result === 'object' && isPromise(result)) throw this.#unusable(result)
-          if (filters && !result) {
-            dropped.push(refs[at] as number | Item)
-            continue
-          }
-          if (maps && result === undefined) throw this.#unusable(result)
-          if (maps || kept < at) values[kept] = maps ? result : values[at]
-          if (kept < at) refs[kept] = refs[at] as number | Item
-          kept += 1
-        }
+        this.#loop(this.#fn, chunk, state)
       } catch (thrown) {
-        this.failed.push({ item: chunk.itemAt(at), error: classify(thrown) })
+        this.failed.push({ item: chunk.itemAt(state.at), error: classify(thrown) })
         this.#failures += 1
-        at += 1
+        state.at += 1
       }
     }
-    if (kept < entered) chunk.truncate(kept)
+    if (state.kept < entered) chunk.truncate(state.kept)
     this.#in += entered
-    this.#out += kept
+    this.#out += state.kept
   }
 
   #anyTooLarge(chunk: Chunk): boolean {
@@ -194,22 +191,24 @@ class SyncStep {
     return false
   }
 
-  #refuseTooLarge(chunk: Chunk, at: number): void {
+  readonly #refuseTooLarge = (chunk: Chunk, at: number): void => {
     const bytes = chunk.bytesAt(at)
     const most = this.plan.maxRecordBytes as number
     if (bytes > most) throw oversized(bytes, most)
   }
 
-  #unusable(value: unknown): HeadgateError {
+  /** Throws if a handler must not return this; anything but a promise and undefined is fine. */
+  #refuse(value: unknown): void {
     const { kind, name } = this.plan
     if (value === undefined) {
-      return new HeadgateError(
+      throw new HeadgateError(
         'HG_RECORD_REJECTED',
         `${kind} '${name}' returned undefined. Return a value (null is one); to drop a record use filter, for a side effect use tap`,
       )
     }
+    if (typeof (value as { then: unknown }).then !== 'function') return
     this.#ports.ignore(value)
-    return new HeadgateError(
+    throw new HeadgateError(
       'HG_OPTION_INVALID',
       `${kind} '${name}' returned a promise. It runs synchronously: use call for asynchronous work`,
     )
@@ -238,9 +237,7 @@ class SyncStep {
 
 const NO_LATENCY = new Histogram().status()
 
-function isPromise(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-}
+const LOOPS = { map: mapLoop, filter: filterLoop, tap: tapLoop }
 
 /**
  * Whether a function could tell if a second argument were left out. An arrow function of one plain parameter cannot,

@@ -46,8 +46,8 @@ export interface RecordBatch {
 }
 
 /**
- * Records column by column, index by index in rising offset order. The receiver takes the arrays as its own, and asks
- * for a whole record, or its key, only where somebody looks at it.
+ * Records column by column, index by index in rising offset order. The receiver keeps the arrays and changes none but
+ * `values`, which is its own; it asks for a whole record, or its key, only where somebody looks at it.
  */
 export interface RecordColumns {
   /** The payloads. */

@@ -48,7 +48,7 @@ describe('the plan of a pipeline', () => {
           order: 'none',
           retry: RETRY,
           onFailure: { kind: 'stop' },
-          queueRecords: 1024,
+          queueRecords: 4096,
         },
       },
     })

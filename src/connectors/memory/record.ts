@@ -43,6 +43,14 @@ export function partitionOf(key: string, partitions: number): number {
   return (hash >>> 0) % partitions
 }
 
+let even = new Float64Array(1024).fill(DEFAULT_RECORD_BYTES)
+
+/** The bytes of so many values of which nobody says how large they are; the same array for all who ask. */
+function evenBytes(length: number): Float64Array {
+  if (even.length < length) even = new Float64Array(length).fill(DEFAULT_RECORD_BYTES)
+  return even.length === length ? even : even.subarray(0, length)
+}
+
 /** Values without key or headers, in rising offsets from `firstOffset`, of which no record is made until it is asked for. */
 export class PlainBatch<V> implements RecordBatch, RecordColumns {
   readonly partition: string
@@ -58,11 +66,11 @@ export class PlainBatch<V> implements RecordBatch, RecordColumns {
     this.partition = partition
     this.epoch = epoch
     this.values = values
-    const columns = new Float64Array(3 * length)
-    this.offsets = columns.subarray(0, length)
-    this.timestampsMs = columns.subarray(length, 2 * length).fill(timestampMs)
-    this.bytes = columns.subarray(2 * length).fill(DEFAULT_RECORD_BYTES)
-    for (let at = 0; at < length; at += 1) columns[at] = firstOffset + at
+    const offsets = new Float64Array(length)
+    for (let at = 0; at < length; at += 1) offsets[at] = firstOffset + at
+    this.offsets = offsets
+    this.timestampsMs = new Float64Array(length).fill(timestampMs)
+    this.bytes = evenBytes(length)
   }
 
   get columns(): RecordColumns {
