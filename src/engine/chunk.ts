@@ -2,6 +2,7 @@
  * What moves between stages: values, and beside each what it belongs to. Before the first asynchronous stage that is
  * a row of a lot, after it an item; a chunk holds one kind. A row becomes an item once, when a stage needs one.
  */
+import { columnAt } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
 import { Item, isFenced, itemBytes } from './item.ts'
 import type { Lot } from './lot.ts'
@@ -60,7 +61,7 @@ export class Chunk {
 
   bytesAt(at: number): number {
     const ref = this.refs[at] as number | Item
-    return typeof ref === 'number' ? ((this.lot as Lot).columns.bytes[ref] as number) : itemBytes(ref)
+    return typeof ref === 'number' ? columnAt((this.lot as Lot).columns.bytes, ref) : itemBytes(ref)
   }
 
   /** What its records are charged to the memory budget. */

@@ -3,7 +3,7 @@
  * all that came from it has ended. Invariant: records in = out + filtered + dead-lettered + skipped + returned + in flight.
  */
 import { SeededRandom } from '../control/random.ts'
-import type { DeadLetter, Sink } from '../model/connector.ts'
+import { type Column, columnAt, type DeadLetter, type Sink } from '../model/connector.ts'
 import { HeadgateError } from '../model/errors.ts'
 import type { FailurePolicy } from '../model/plan.ts'
 import type { RecordCounts } from '../model/status.ts'
@@ -113,8 +113,12 @@ export class Core {
   }
 
   /** Records of one pull tend to have the same time: each run of them is recorded at once. */
-  #recordLatencies(timestampsMs: Float64Array, rows: readonly number[]): void {
+  #recordLatencies(timestampsMs: Column, rows: readonly number[]): void {
     const nowMs = this.nowMs + this.wallOffsetMs
+    if (typeof timestampsMs === 'number') {
+      this.latency.record(nowMs - timestampsMs, rows.length)
+      return
+    }
     let timeMs = timestampsMs[rows[0] as number] as number
     let alike = 0
     for (let at = 0; at < rows.length; at += 1) {
@@ -138,7 +142,7 @@ export class Core {
     }
     if (!partition.ledger.complete(lot.span, row)) throw settledTwice()
     this.#count(fate, 1)
-    this.latency.record(this.nowMs + this.wallOffsetMs - (lot.columns.timestampsMs[row] as number))
+    this.latency.record(this.nowMs + this.wallOffsetMs - (columnAt(lot.columns.timestampsMs, row)))
   }
 
   #release(partition: Partition, records: number, bytes: number): void {

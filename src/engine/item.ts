@@ -3,6 +3,7 @@
  * `flatMap` made of it, or a batch of items. The root is the item of the source record; it is settled when every item
  * that came from it has ended, and only then does the ledger hear of it.
  */
+import { columnAt } from '../model/connector.ts'
 import type { HeadgateError } from '../model/errors.ts'
 import type { SourceRecord } from '../model/record.ts'
 import type { Lot } from './lot.ts'
@@ -75,7 +76,7 @@ export class Item {
 
   /** Of the record, as charged to the memory budget. */
   get bytes(): number {
-    return this.lot.columns.bytes[this.row] as number
+    return columnAt(this.lot.columns.bytes, this.row)
   }
 }
 

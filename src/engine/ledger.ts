@@ -5,6 +5,7 @@
  * stuck record costs next to nothing. Completion is O(1), and so is the bound of the commit's size.
  * Invariant: the first span is open, and no two neighbours are both done; a position never moves backward.
  */
+import { type Column, columnAt } from '../model/connector.ts'
 import { doneSetBytesBound, encodeDoneSet, type Runs } from './done-set.ts'
 
 const NO_NUMBERS = new Float64Array(0)
@@ -16,7 +17,7 @@ export class Span {
   readonly firstOffset: number
   /** By row, until all are done. */
   offsets: Float64Array
-  timestampsMs: Float64Array
+  timestampsMs: Column
   done: Uint8Array
   /** Rows that are not done. */
   left: number
@@ -25,7 +26,7 @@ export class Span {
   previous: Span | null = null
   next: Span | null = null
 
-  constructor(firstSequence: number, offsets: Float64Array, timestampsMs: Float64Array) {
+  constructor(firstSequence: number, offsets: Float64Array, timestampsMs: Column) {
     this.firstSequence = firstSequence
     this.firstOffset = offsets[0] as number
     this.offsets = offsets
@@ -82,7 +83,7 @@ export class Ledger {
 
   /** Timestamp of the oldest record that is not done, epoch ms; null when all are. */
   get oldestOpenMs(): number | null {
-    return this.#first === null ? null : (this.#first.timestampsMs[lowOf(this.#first)] as number)
+    return this.#first === null ? null : columnAt(this.#first.timestampsMs, lowOf(this.#first))
   }
 
   /** An upper bound of the bytes that `doneAhead` takes now. */
@@ -106,7 +107,7 @@ export class Ledger {
   }
 
   /** Records were delivered, at least one, in rising offsets. Takes both arrays. */
-  deliver(offsets: Float64Array, timestampsMs: Float64Array): Span {
+  deliver(offsets: Float64Array, timestampsMs: Column): Span {
     const span = new Span(this.#delivered, offsets, timestampsMs)
     span.previous = this.#last
     if (this.#last === null) this.#first = span
@@ -150,7 +151,7 @@ export class Ledger {
   /** All of a span is done: it gives up what it holds, and is one with neighbours that are done as well. */
   #close(span: Span): void {
     span.offsets = NO_NUMBERS
-    span.timestampsMs = NO_NUMBERS
+    span.timestampsMs = 0
     span.done = NO_FLAGS
     if (span.next?.left === 0) this.#unlink(span.next)
     if (span === this.#first || span.previous?.left === 0) this.#unlink(span)

@@ -2,7 +2,7 @@
  * The records of one partition that one pull brought. Until something asynchronous happens to them they are rows of
  * this lot: no object is made for a record that nobody looks at. Row `i` has the delivery sequence `span.firstSequence + i`.
  */
-import type { RecordBatch, RecordColumns } from '../model/connector.ts'
+import type { Column, RecordBatch, RecordColumns } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
 import type { Span } from './ledger.ts'
 import type { Partition } from './partition.ts'
@@ -21,16 +21,8 @@ export class Lot {
     this.partition = partition
     this.columns = columns
     this.span = span
-    const { bytes } = columns
-    let sum = 0
-    let most = 0
-    for (let row = 0; row < bytes.length; row += 1) {
-      const one = bytes[row] as number
-      sum += one
-      if (one > most) most = one
-    }
-    this.bytes = sum
-    this.mostBytes = most
+    this.bytes = sumOf(columns.bytes, columns.offsets.length)
+    this.mostBytes = mostOf(columns.bytes)
   }
 
   get length(): number {
@@ -40,6 +32,7 @@ export class Lot {
   /** What these rows are charged to the memory budget. */
   bytesOf(rows: readonly number[]): number {
     const { bytes } = this.columns
+    if (typeof bytes === 'number') return bytes * rows.length
     let sum = 0
     for (let at = 0; at < rows.length; at += 1) sum += bytes[rows[at] as number] as number
     return sum
@@ -49,6 +42,20 @@ export class Lot {
   recordAt(row: number): SourceRecord {
     return (this.#records[row] ??= this.columns.recordAt(row))
   }
+}
+
+function sumOf(column: Column, length: number): number {
+  if (typeof column === 'number') return column * length
+  let sum = 0
+  for (let row = 0; row < length; row += 1) sum += column[row] as number
+  return sum
+}
+
+function mostOf(column: Column): number {
+  if (typeof column === 'number') return column
+  let most = 0
+  for (let row = 0; row < column.length; row += 1) if ((column[row] as number) > most) most = column[row] as number
+  return most
 }
 
 /** The columns of a batch, made from its records where the source did not bring them. */

@@ -53,11 +53,18 @@ export interface RecordColumns {
   /** The payloads. */
   readonly values: unknown[]
   readonly offsets: Float64Array
-  readonly timestampsMs: Float64Array
+  readonly timestampsMs: Column
   /** Key, value and headers of each, as charged to the memory budget. */
-  readonly bytes: Float64Array
+  readonly bytes: Column
   keyAt(index: number): string | null
   recordAt(index: number): SourceRecord
+}
+
+/** A figure of each record, or the one figure that all of them share. */
+export type Column = Float64Array | number
+
+export function columnAt(column: Column, index: number): number {
+  return typeof column === 'number' ? column : (column[index] as number)
 }
 
 export interface Pulled {

@@ -43,22 +43,14 @@ export function partitionOf(key: string, partitions: number): number {
   return (hash >>> 0) % partitions
 }
 
-let even = new Float64Array(1024).fill(DEFAULT_RECORD_BYTES)
-
-/** The bytes of so many values of which nobody says how large they are; the same array for all who ask. */
-function evenBytes(length: number): Float64Array {
-  if (even.length < length) even = new Float64Array(length).fill(DEFAULT_RECORD_BYTES)
-  return even.length === length ? even : even.subarray(0, length)
-}
-
 /** Values without key or headers, in rising offsets from `firstOffset`, of which no record is made until it is asked for. */
 export class PlainBatch<V> implements RecordBatch, RecordColumns {
   readonly partition: string
   readonly epoch: number
   readonly values: V[]
   readonly offsets: Float64Array
-  readonly timestampsMs: Float64Array
-  readonly bytes: Float64Array
+  readonly timestampsMs: number
+  readonly bytes = DEFAULT_RECORD_BYTES
 
   /** Takes the array. */
   constructor(partition: string, epoch: number, firstOffset: number, timestampMs: number, values: V[]) {
@@ -69,8 +61,7 @@ export class PlainBatch<V> implements RecordBatch, RecordColumns {
     const offsets = new Float64Array(length)
     for (let at = 0; at < length; at += 1) offsets[at] = firstOffset + at
     this.offsets = offsets
-    this.timestampsMs = new Float64Array(length).fill(timestampMs)
-    this.bytes = evenBytes(length)
+    this.timestampsMs = timestampMs
   }
 
   get columns(): RecordColumns {
@@ -87,12 +78,11 @@ export class PlainBatch<V> implements RecordBatch, RecordColumns {
 
   recordAt(at: number): MemoryRecord<V> {
     const offset = this.offsets[at] as number
-    const timestampMs = this.timestampsMs[at] as number
     return new MemoryRecord(
       null,
       this.partition,
       offset,
-      timestampMs,
+      this.timestampsMs,
       NO_HEADERS,
       DEFAULT_RECORD_BYTES,
       this.values[at] as V,
