@@ -6,7 +6,7 @@ import type { BatchPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
 import { Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
-import { batchOf, type Item, isFenced, itemBytes, RETURNED } from './item.ts'
+import { batchOf, type Item, isFenced, RETURNED } from './item.ts'
 import { Ring } from './ring.ts'
 import { BLOCKED, IDLE, LINGER } from './slot-clock.ts'
 import type { Inlet, Place, Stage } from './stage.ts'
@@ -42,7 +42,7 @@ export class BatchStage implements Stage {
   offer(chunk: Chunk, nowMs: number): void {
     this.#meter.entered += chunk.length
     for (const item of chunk.toItems()) {
-      const bytes = itemBytes(item)
+      const bytes = item.bytes
       if (this.#open.length > 0 && this.#openBytes + bytes > this.#plan.bytes) this.#close()
       if (this.#open.length === 0) this.#openedMs = nowMs
       this.#open.push(item)
@@ -72,7 +72,7 @@ export class BatchStage implements Stage {
     while (this.#closed.size > 0 && this.#target.room() > 0) {
       let members = this.#closed.shift() as Item[]
       this.#closedRecords -= members.length
-      for (const member of members) this.#closedBytes -= itemBytes(member)
+      for (const member of members) this.#closedBytes -= member.bytes
       if (members.some(isFenced)) {
         for (const member of members) if (isFenced(member)) this.#core.finish(member, RETURNED)
         members = members.filter((member) => !isFenced(member))
@@ -103,7 +103,7 @@ export class BatchStage implements Stage {
     const dropped = this.#open.filter(drop)
     if (dropped.length > 0) {
       this.#open = this.#open.filter((item) => !drop(item))
-      for (const item of dropped) this.#openBytes -= itemBytes(item)
+      for (const item of dropped) this.#openBytes -= item.bytes
     }
     const closed: Item[][] = []
     this.#closed.retain((members) => {
@@ -116,7 +116,7 @@ export class BatchStage implements Stage {
         if (!drop(item)) continue
         dropped.push(item)
         this.#closedRecords -= 1
-        this.#closedBytes -= itemBytes(item)
+        this.#closedBytes -= item.bytes
       }
       if (kept.length > 0) this.#closed.push(kept)
     }

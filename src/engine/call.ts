@@ -15,7 +15,7 @@ import { Chunk } from './chunk.ts'
 import type { Caller } from './commands.ts'
 import type { Core } from './core.ts'
 import { FairQueue } from './fair-queue.ts'
-import { type Item, isFenced, itemBytes, markStarted, RETURNED } from './item.ts'
+import { type Item, isFenced, markStarted, RETURNED } from './item.ts'
 import { Lanes } from './lanes.ts'
 import { Retries } from './retries.ts'
 import { type Slot, SlotList } from './slots.ts'
@@ -153,8 +153,6 @@ export class CallStage implements Stage, Caller {
       this.#retriesInFlight < Math.max(1, Math.ceil(this.#limiter.limit / 4)) &&
       this.#retries.budgetWaitMs(nowMs) === 0
     const item = retry ? this.#retries.shift() : (this.#queue.shift() as Item)
-    const bytes = itemBytes(item)
-    if (!retry) this.#queue.took(bytes)
     if (isFenced(item)) {
       this.#core.finish(item, RETURNED)
       return null
@@ -167,7 +165,7 @@ export class CallStage implements Stage, Caller {
     slot.permit = this.#limiter.sent(nowMs)
     slot.retry = retry
     if (retry) this.#retriesInFlight += 1
-    this.#inFlightBytes += bytes
+    this.#inFlightBytes += item.bytes
     this.#meter.started(item.attempt === 1 ? 1 : 0, 1)
     return slot
   }
@@ -179,7 +177,7 @@ export class CallStage implements Stage, Caller {
     const durationMs = nowMs - slot.startedMs
     const { threw, result, permit, retry } = slot
     this.#slots.release(slot)
-    this.#inFlightBytes -= itemBytes(item)
+    this.#inFlightBytes -= item.bytes
     if (retry) this.#retriesInFlight -= 1
     this.#meter.ended(durationMs)
     if (isFenced(item)) {
@@ -195,7 +193,7 @@ export class CallStage implements Stage, Caller {
       if (timedOut) this.#meter.failed('HG_TIMEOUT', 1)
       item.value = result
       this.#outbox.push(item)
-      this.#outboxBytes += itemBytes(item)
+      this.#outboxBytes += item.bytes
     } else {
       this.#failed(
         item,
@@ -283,7 +281,7 @@ export class CallStage implements Stage, Caller {
     const items = room >= this.#outbox.length ? this.#outbox : this.#outbox.slice(0, room)
     this.#outbox = room >= this.#outbox.length ? [] : this.#outbox.slice(room)
     for (const item of items) {
-      this.#outboxBytes -= itemBytes(item)
+      this.#outboxBytes -= item.bytes
       this.#meter.left += 1
     }
     // Leaving a lane starts nothing: the next of the key starts in this stage's own step, after this one has moved on.
@@ -293,7 +291,7 @@ export class CallStage implements Stage, Caller {
   }
 
   #enqueue(item: Item): void {
-    this.#queue.push(item, itemBytes(item))
+    this.#queue.push(item)
   }
 
   #waiting(): number {
@@ -323,7 +321,7 @@ export class CallStage implements Stage, Caller {
 
   purge(drop: (item: Item) => boolean): void {
     const waiting = this.#lanes?.purge(drop) ?? []
-    const queued = this.#queue.purge(drop, itemBytes)
+    const queued = this.#queue.purge(drop)
     for (const item of [...waiting, ...queued, ...this.#retries.purge(drop)]) this.#core.finish(item, RETURNED)
   }
 
@@ -333,7 +331,7 @@ export class CallStage implements Stage, Caller {
     const fenced = this.#outbox.filter(isFenced)
     this.#outbox = this.#outbox.filter((item) => !isFenced(item))
     for (const item of fenced) {
-      this.#outboxBytes -= itemBytes(item)
+      this.#outboxBytes -= item.bytes
       this.#core.finish(item, RETURNED)
     }
   }

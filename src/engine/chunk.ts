@@ -4,8 +4,9 @@
  */
 import { columnAt } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
-import { Item, isFenced, itemBytes } from './item.ts'
+import { Item, membersOf } from './item.ts'
 import type { Lot } from './lot.ts'
+import type { Partition } from './partition.ts'
 
 /** What synchronous stages take at a time: between two chunks others get their turn. */
 export const CHUNK_RECORDS = 256
@@ -19,7 +20,7 @@ const UNKNOWN = -1
 export function bytesOf(lot: Lot | null, refs: Refs): number {
   if (lot !== null) return lot.bytesOf(refs as number[])
   let bytes = 0
-  for (const item of refs as Item[]) bytes += itemBytes(item)
+  for (const item of refs as Item[]) bytes += item.bytes
   return bytes
 }
 
@@ -61,7 +62,7 @@ export class Chunk {
 
   bytesAt(at: number): number {
     const ref = this.refs[at] as number | Item
-    return typeof ref === 'number' ? columnAt((this.lot as Lot).columns.bytes, ref) : itemBytes(ref)
+    return typeof ref === 'number' ? columnAt((this.lot as Lot).columns.bytes, ref) : ref.bytes
   }
 
   /** What its records are charged to the memory budget. */
@@ -72,7 +73,28 @@ export class Chunk {
 
   /** Whether something in it belongs to a partition that is no longer ours. */
   get hasFenced(): boolean {
-    return this.lot === null ? (this.refs as Item[]).some(isFenced) : this.lot.partition.fenced
+    return this.some(({ fenced }) => fenced)
+  }
+
+  /** Whether something in it belongs to such a partition. */
+  some(such: (partition: Partition) => boolean): boolean {
+    if (this.lot !== null) return such(this.lot.partition)
+    let last: Partition | null = null
+    for (const item of this.refs as Item[]) {
+      // One after the other they tend to be of the same partition.
+      if (item.root.members === null && item.partition === last) continue
+      last = item.partition
+      if (membersOf(item).some(({ partition }) => such(partition))) return true
+    }
+    return false
+  }
+
+  /** How many of its records were not attempted before at the present stage. */
+  get firstAttempts(): number {
+    if (this.lot !== null) return this.length
+    let first = 0
+    for (const item of this.refs as Item[]) if (item.attempt === 0) first += 1
+    return first
   }
 
   /** All of it as items. The chunk is used up: a row must become one item only. */

@@ -22,7 +22,7 @@ export class FairQueue {
     return this.#bytes
   }
 
-  push(item: Item, bytes: number): void {
+  push(item: Item): void {
     let line = this.#lines.get(item.partition.index)
     if (line === undefined) {
       line = new Ring()
@@ -31,15 +31,15 @@ export class FairQueue {
     if (line.size === 0) this.#turns.push(line)
     line.push(item)
     this.#size += 1
-    this.#bytes += bytes
+    this.#bytes += item.bytes
   }
 
-  /** The next item; the caller says with `took` what it weighed. */
   shift(): Item | undefined {
     const line = this.#turns.peek()
     if (line === undefined) return undefined
     const item = line.shift() as Item
     this.#size -= 1
+    this.#bytes -= item.bytes
     this.#left -= 1
     if (line.size === 0 || this.#left === 0) {
       this.#left = TURN_ITEMS
@@ -49,19 +49,15 @@ export class FairQueue {
     return item
   }
 
-  took(bytes: number): void {
-    this.#bytes -= bytes
-  }
-
   /** Takes out the items for which `drop` is true, and returns them. */
-  purge(drop: (item: Item) => boolean, bytesOf: (item: Item) => number): Item[] {
+  purge(drop: (item: Item) => boolean): Item[] {
     const dropped: Item[] = []
     for (const [index, line] of this.#lines) {
       line.retain((item) => {
         if (!drop(item)) return true
         dropped.push(item)
         this.#size -= 1
-        this.#bytes -= bytesOf(item)
+        this.#bytes -= item.bytes
         return false
       })
       if (line.size === 0) this.#lines.delete(index)

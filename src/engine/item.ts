@@ -33,6 +33,8 @@ export class Item {
   readonly lot: Lot
   readonly row: number
   value: unknown
+  /** Of the record, as charged to the memory budget; of a batch, of all in it. */
+  bytes: number
   /** Of a root: items that came from it and have not ended, itself included. */
   pending = 1
   /** Of a root: the bits of those that ended. */
@@ -55,6 +57,7 @@ export class Item {
     this.lot = lot
     this.row = row
     this.value = value
+    this.bytes = columnAt(lot.columns.bytes, row)
   }
 
   get partition(): Partition {
@@ -72,11 +75,6 @@ export class Item {
 
   get key(): string | null {
     return this.lot.columns.keyAt(this.row)
-  }
-
-  /** Of the record, as charged to the memory budget. */
-  get bytes(): number {
-    return columnAt(this.lot.columns.bytes, this.row)
   }
 }
 
@@ -96,6 +94,7 @@ export function batchOf(members: Item[]): Item {
     members.map((member) => member.value),
   )
   batch.members = members
+  batch.bytes = members.reduce((sum, { bytes }) => sum + bytes, 0)
   return batch
 }
 
@@ -120,13 +119,6 @@ export function markStarted(item: Item): void {
   const { members } = item.root
   if (members === null) item.root.started = true
   else for (const member of members) markStarted(member)
-}
-
-export function itemBytes(item: Item): number {
-  if (item.members === null) return item.bytes
-  let bytes = 0
-  for (const member of item.members) bytes += itemBytes(member)
-  return bytes
 }
 
 /** The items that an item stands for: itself, or those of a batch. */

@@ -7,7 +7,7 @@ import { RetryBudget } from '../control/retry-budget.ts'
 import type { HeadgateError } from '../model/errors.ts'
 import type { RetryPlan } from '../model/plan.ts'
 import { retryAfterOf } from './attempt.ts'
-import { type Item, itemBytes } from './item.ts'
+import { type Item } from './item.ts'
 import { Ring } from './ring.ts'
 import { TimerHeap } from './timer-heap.ts'
 
@@ -50,7 +50,7 @@ export class Retries {
     const delayMs = backoffMs(this.#plan.backoff, item.attempt, uniform)
     const cost = error.scope === 'downstream' ? 0 : error.code === 'HG_TIMEOUT' ? TIMEOUT_COST : 1
     this.#backoff.push({ item, dueMs: nowMs + Math.max(delayMs, retryAfterOf(error)), cost })
-    this.#bytes += itemBytes(item)
+    this.#bytes += item.bytes
   }
 
   /** An attempt succeeded. The budget hears of it once a loop: kept any longer, old successes would count as new. */
@@ -76,7 +76,7 @@ export class Retries {
   shift(): Item {
     const { item, cost } = this.#ready.shift() as Retry
     this.#budget.take(cost)
-    this.#bytes -= itemBytes(item)
+    this.#bytes -= item.bytes
     return item
   }
 
@@ -89,7 +89,7 @@ export class Retries {
     const keep = ({ item }: Retry): boolean => {
       if (!drop(item)) return true
       dropped.push(item)
-      this.#bytes -= itemBytes(item)
+      this.#bytes -= item.bytes
       return false
     }
     this.#backoff.retain(keep)

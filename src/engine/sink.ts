@@ -16,7 +16,7 @@ import { ChunkQueue } from './chunk-queue.ts'
 import type { Writer } from './commands.ts'
 import type { Core } from './core.ts'
 import { deadLetterOf } from './dead-letter.ts'
-import { DEAD_LETTERED, type Item, isFenced, itemBytes, RETURNED, WRITTEN } from './item.ts'
+import { DEAD_LETTERED, type Item, isFenced, RETURNED, WRITTEN } from './item.ts'
 import { Lanes } from './lanes.ts'
 import type { Place, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
@@ -88,13 +88,13 @@ export class SinkStage implements Stage, Writer {
       this.#queue.push(chunk)
       return
     }
-    const ready: Item[] = []
-    for (const item of chunk.toItems()) {
+    const items = chunk.toItems()
+    for (const item of items) {
       item.attempt = 0
       item.charged = 0
-      if (lanes === null || lanes.enter(item)) ready.push(item)
     }
-    if (ready.length > 0) this.#queue.push(Chunk.ofItems(ready))
+    const ready = lanes === null ? items : items.filter((item) => lanes.enter(item))
+    if (ready.length > 0) this.#queue.push(lanes === null ? chunk : Chunk.ofItems(ready))
   }
 
   advance(nowMs: number): void {
@@ -130,15 +130,14 @@ export class SinkStage implements Stage, Writer {
     if (again === undefined || again.dueMs > nowMs) return this.#gather().flatMap((chunk) => this.#wanted(chunk))
     this.#again.pop()
     this.#againRecords -= again.items.length
-    for (const item of again.items) this.#againBytes -= itemBytes(item)
+    for (const item of again.items) this.#againBytes -= item.bytes
     return this.#wanted(Chunk.ofItems(again.items))
   }
 
   /** Without what is fenced or would overtake; that is given back one by one: each decides about those behind it. */
   #wanted(chunk: Chunk): Chunk[] {
     const { order } = this.plan
-    const { lot } = chunk
-    if (lot !== null && !lot.partition.fenced && (order === 'none' || !lot.partition.hasReturned)) return [chunk]
+    if (!chunk.some((partition) => partition.fenced || (order !== 'none' && partition.hasReturned))) return [chunk]
     const wanted: Item[] = []
     for (const item of chunk.toItems())
       if (isFenced(item) || item.partition.overtakes(order, item)) this.#core.finish(item, RETURNED)
@@ -160,8 +159,7 @@ export class SinkStage implements Stage, Writer {
 
   #start(chunks: Chunk[], nowMs: number): void {
     let first = 0
-    for (const chunk of chunks)
-      first += chunk.lot === null ? chunk.toItems().filter((item) => item.attempt === 0).length : chunk.length
+    for (const chunk of chunks) first += chunk.firstAttempts
     const write = new Write(chunks, this.#valuesOf(chunks, nowMs), nowMs)
     this.#writes.add(write)
     this.#inFlightRecords += write.records
@@ -258,7 +256,7 @@ export class SinkStage implements Stage, Writer {
     if (again.length === 0) return
     this.#again.push({ items: again, dueMs })
     this.#againRecords += again.length
-    for (const item of again) this.#againBytes += itemBytes(item)
+    for (const item of again) this.#againBytes += item.bytes
   }
 
   account(): void {
@@ -291,7 +289,7 @@ export class SinkStage implements Stage, Writer {
         if (!drop(item)) continue
         dropped.push(item)
         this.#againRecords -= 1
-        this.#againBytes -= itemBytes(item)
+        this.#againBytes -= item.bytes
       }
       if (kept.length > 0) this.#again.push({ items: kept, dueMs })
     }

@@ -65,8 +65,8 @@ describe('the fair queue', () => {
     const queue = new FairQueue()
     const deep = newPartition('deep', 0)
     const late = newPartition('late', 1)
-    for (let offset = 0; offset < 1000; offset += 1) queue.push(newItem(deep, offset), 10)
-    for (let offset = 0; offset < 20; offset += 1) queue.push(newItem(late, offset), 10)
+    for (let offset = 0; offset < 1000; offset += 1) queue.push(newItem(deep, offset))
+    for (let offset = 0; offset < 20; offset += 1) queue.push(newItem(late, offset))
     const firsts = Array.from({ length: 64 }, () => (queue.shift() as Item).partition.name)
     expect(firsts.filter((name) => name === 'late')).toHaveLength(20)
   })
@@ -82,19 +82,15 @@ describe('the fair queue', () => {
           if (takes) {
             const item = queue.shift()
             if (item === undefined) continue
-            queue.took(item.record.bytes)
             expect(item).toBe((model[item.partition.index] as Item[]).shift())
           } else {
             const item = newItem(partitions[which]!, offset, null, offset % 7)
             offset += 1
-            queue.push(item, item.record.bytes)
+            queue.push(item)
             model[which]!.push(item)
           }
         }
-        const dropped = queue.purge(
-          ({ sequence }) => sequence % 3 === 0,
-          ({ record }) => record.bytes,
-        )
+        const dropped = queue.purge(({ sequence }) => sequence % 3 === 0)
         expect(new Set(dropped)).toEqual(new Set(model.flat().filter(({ sequence }) => sequence % 3 === 0)))
         const rest = model.map((line) => line.filter(({ sequence }) => sequence % 3 !== 0))
         expect(queue.size).toBe(rest.flat().length)

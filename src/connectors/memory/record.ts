@@ -2,7 +2,7 @@
  * The record of the memory connectors: one class, so that every record has the same hidden shape and reading its
  * fields stays fast. Sources and topics create it; nobody changes it afterwards.
  */
-import type { RecordBatch, RecordColumns } from '../../model/connector.ts'
+import { type Column, columnAt, type RecordBatch, type RecordColumns } from '../../model/connector.ts'
 import { NO_HEADERS, type RecordHeaders, type SourceRecord } from '../../model/record.ts'
 
 /** What a value is charged to the memory budget when nobody says how large it is, in bytes. */
@@ -43,25 +43,33 @@ export function partitionOf(key: string, partitions: number): number {
   return (hash >>> 0) % partitions
 }
 
-/** Values without key or headers, in rising offsets from `firstOffset`, of which no record is made until it is asked for. */
-export class PlainBatch<V> implements RecordBatch, RecordColumns {
+/** Values in rising offsets from `firstOffset`, of which no record is made until it is asked for. */
+export class ValueBatch<V> implements RecordBatch, RecordColumns {
   readonly partition: string
   readonly epoch: number
   readonly values: V[]
   readonly offsets: Float64Array
-  readonly timestampsMs: number
+  readonly timestampsMs: Column
   readonly bytes = DEFAULT_RECORD_BYTES
+  readonly #keys: readonly (string | null)[] | null
 
-  /** Takes the array. */
-  constructor(partition: string, epoch: number, firstOffset: number, timestampMs: number, values: V[]) {
-    const { length } = values
+  /** Takes the arrays. `keys`: one for each value, or null when none has one. */
+  constructor(
+    partition: string,
+    epoch: number,
+    firstOffset: number,
+    values: V[],
+    timestampsMs: Column,
+    keys: readonly (string | null)[] | null,
+  ) {
+    const offsets = new Float64Array(values.length)
+    for (let at = 0; at < offsets.length; at += 1) offsets[at] = firstOffset + at
     this.partition = partition
     this.epoch = epoch
     this.values = values
-    const offsets = new Float64Array(length)
-    for (let at = 0; at < length; at += 1) offsets[at] = firstOffset + at
     this.offsets = offsets
-    this.timestampsMs = timestampMs
+    this.timestampsMs = timestampsMs
+    this.#keys = keys
   }
 
   get columns(): RecordColumns {
@@ -72,17 +80,16 @@ export class PlainBatch<V> implements RecordBatch, RecordColumns {
     return Array.from(this.values, (_, at) => this.recordAt(at))
   }
 
-  keyAt(): null {
-    return null
+  keyAt(at: number): string | null {
+    return this.#keys === null ? null : (this.#keys[at] as string | null)
   }
 
   recordAt(at: number): MemoryRecord<V> {
-    const offset = this.offsets[at] as number
     return new MemoryRecord(
-      null,
+      this.keyAt(at),
       this.partition,
-      offset,
-      this.timestampsMs,
+      this.offsets[at] as number,
+      columnAt(this.timestampsMs, at),
       NO_HEADERS,
       DEFAULT_RECORD_BYTES,
       this.values[at] as V,

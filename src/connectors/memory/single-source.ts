@@ -5,12 +5,13 @@
  */
 import type { PartitionBacklog, PullRequest, RecordBatch } from '../../model/connector.ts'
 import { NO_HEADERS } from '../../model/record.ts'
-import { DEFAULT_RECORD_BYTES, MemoryRecord, PlainBatch } from './record.ts'
+import { DEFAULT_RECORD_BYTES, MemoryRecord, ValueBatch } from './record.ts'
 import { type MemorySourceOptions, ValuesSource } from './source.ts'
 
 export class SingleSource<V, T> extends ValuesSource<V, T> {
   readonly #array: readonly V[] | null
-  readonly #plain: boolean
+  /** No record has to be made to know how much fits into a credit. */
+  readonly #sliceable: boolean
   #iterator: Iterator<V> | null = null
   /** Index of the next value to read. */
   #cursor = 0
@@ -20,7 +21,7 @@ export class SingleSource<V, T> extends ValuesSource<V, T> {
   constructor(values: Iterable<V>, options: MemorySourceOptions<V, T>) {
     super(values, options, 1)
     this.#array = Array.isArray(values) ? values : null
-    this.#plain = !options.key && !options.timestampMs && !options.bytes && !options.headers
+    this.#sliceable = this.#array !== null && !options.bytes && !options.headers
   }
 
   protected override rewind(): void {
@@ -37,7 +38,7 @@ export class SingleSource<V, T> extends ValuesSource<V, T> {
     const partition = this.partitions[0] as string
     if (request.paused.has(partition) || this.exhausted()) return []
     const { epoch } = this.progress.of(partition)
-    if (this.#array && this.#plain) return [this.#slice(this.#array, partition, epoch, request)]
+    if (this.#sliceable) return [this.#slice(this.#array as readonly V[], partition, epoch, request)]
     const records = this.#read(partition, request)
     return records.length === 0 ? [] : [{ partition, epoch, records }]
   }
@@ -47,7 +48,10 @@ export class SingleSource<V, T> extends ValuesSource<V, T> {
     const affordable = Math.max(1, Math.floor(credit.bytes / DEFAULT_RECORD_BYTES))
     const taken = values.slice(first, first + Math.min(credit.records, affordable))
     this.#cursor = first + taken.length
-    return new PlainBatch(partition, epoch, first, Date.now(), taken)
+    const { key, timestampMs } = this.options
+    const keys = key ? taken.map((value, at) => key(value, first + at)) : null
+    const times = timestampMs ? Float64Array.from(taken, (value, at) => timestampMs(value, first + at)) : Date.now()
+    return new ValueBatch(partition, epoch, first, taken, times, keys)
   }
 
   #read(partition: string, { credit }: PullRequest): MemoryRecord<V>[] {
@@ -84,7 +88,6 @@ export class SingleSource<V, T> extends ValuesSource<V, T> {
       value = step.value
     }
     this.#cursor = index + 1
-    if (this.#plain) return new MemoryRecord(null, partition, index, now, NO_HEADERS, DEFAULT_RECORD_BYTES, value)
     const { key, timestampMs, headers, bytes } = this.options
     return new MemoryRecord(
       key ? key(value, index) : null,
