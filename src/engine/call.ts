@@ -10,6 +10,7 @@ import { RateLimit } from '../control/rate.ts'
 import { classify, type HeadgateError } from '../model/errors.ts'
 import type { CallPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
+import { canSeeSecondArgument } from './arity.ts'
 import { IGNORED, outcomeOf, retryAfterOf, SUCCEEDED, TIMED_OUT, timeoutError, undefinedResult } from './attempt.ts'
 import { Chunk } from './chunk.ts'
 import type { Caller } from './commands.ts'
@@ -28,6 +29,7 @@ const ABORT_GRACE_MS = 1000
 export class CallStage implements Stage, Caller {
   readonly name: string
   readonly plan: CallPlan
+  readonly takesContext: boolean
   readonly #core: Core
   readonly #target: Inlet
   readonly #queue = new FairQueue()
@@ -53,6 +55,7 @@ export class CallStage implements Stage, Caller {
   constructor(core: Core, plan: CallPlan, target: Inlet) {
     this.#core = core
     this.plan = plan
+    this.takesContext = canSeeSecondArgument(plan.fn)
     this.name = plan.name
     this.#target = target
     this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#enqueue(item))
@@ -285,7 +288,7 @@ export class CallStage implements Stage, Caller {
       this.#meter.left += 1
     }
     // Leaving a lane starts nothing: the next of the key starts in this stage's own step, after this one has moved on.
-    for (const item of items) item.lanes?.leave(item)
+    for (const item of items) item.lane?.leave()
     this.#target.offer(Chunk.ofItems(items), nowMs)
     return true
   }

@@ -11,6 +11,8 @@ import type { Write } from './write.ts'
 /** A stage that asks for calls, as the world sees it. */
 export interface Caller {
   readonly plan: CallPlan
+  /** Whether the handler could tell if it were not given a context. */
+  readonly takesContext: boolean
   /** How long an attempt may take from now on. */
   readonly timeoutMs: number
   settled(slot: Slot, nowMs: number): void

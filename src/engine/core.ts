@@ -56,7 +56,7 @@ export class Core {
 
   /** The item has ended; it leaves its lane, and its record is settled if nothing else of it is open. */
   finish(item: Item, fate: number): void {
-    if (item.lanes !== null) item.lanes.leave(item)
+    if (item.lane !== null) item.lane.leave()
     const { root, partition } = item
     if (fate === RETURNED && root.members === null && !partition.fenced) partition.gaveBack(root.key, root.sequence)
     root.fate |= fate
@@ -96,12 +96,35 @@ export class Core {
 
   /** All of these have ended; the rows of a lot are settled without an item for each. `bytes`: what they weigh. */
   finishAll(lot: Lot | null, refs: Refs, bytes: number, fate: number): void {
-    if (lot === null) {
-      for (const item of refs as Item[]) this.finish(item, fate)
-      return
+    if (lot === null) this.#finishItems(refs as Item[], fate)
+    else this.#finishRows(lot, refs as number[], bytes, fate)
+  }
+
+  /** Items that are the whole of their record are settled together with their neighbours of the same lot. */
+  #finishItems(items: readonly Item[], fate: number): void {
+    let lot: Lot | null = null
+    let rows: number[] = []
+    let bytes = 0
+    for (const item of items) {
+      if (item.root !== item || item.pending !== 1 || item.fate !== 0 || item.members !== null || item.lane !== null) {
+        this.finish(item, fate)
+        continue
+      }
+      if (item.lot !== lot) {
+        if (lot !== null) this.#finishRows(lot, rows, bytes, fate)
+        lot = item.lot
+        rows = []
+        bytes = 0
+      }
+      item.pending = 0
+      rows.push(item.row)
+      bytes += item.bytes
     }
+    if (lot !== null) this.#finishRows(lot, rows, bytes, fate)
+  }
+
+  #finishRows(lot: Lot, rows: readonly number[], bytes: number, fate: number): void {
     const { partition, span } = lot
-    const rows = refs as number[]
     this.#release(partition, rows.length, bytes)
     if (partition.fenced) {
       this.counts.returned += rows.length
@@ -142,7 +165,7 @@ export class Core {
     }
     if (!partition.ledger.complete(lot.span, row)) throw settledTwice()
     this.#count(fate, 1)
-    this.latency.record(this.nowMs + this.wallOffsetMs - (columnAt(lot.columns.timestampsMs, row)))
+    this.latency.record(this.nowMs + this.wallOffsetMs - columnAt(lot.columns.timestampsMs, row))
   }
 
   #release(partition: Partition, records: number, bytes: number): void {

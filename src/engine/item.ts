@@ -24,8 +24,8 @@ export interface Failure {
 }
 
 /** What holds an item's key for it. */
-export interface LaneKeeper {
-  leave(item: Item): void
+export interface HeldLane {
+  leave(): void
 }
 
 export class Item {
@@ -45,10 +45,9 @@ export class Item {
   attempt = 0
   charged = 0
   failure: Failure | null = null
-  /** The lanes that hold its key for it, until it leaves the stage or ends. */
-  lanes: LaneKeeper | null = null
+  /** The lane of its key, until it leaves the stage or ends, and who waits behind it there. */
+  lane: HeldLane | null = null
   laneNext: Item | null = null
-  laneTail: Item | null = null
   /** Of a batch: the items in it. */
   members: Item[] | null = null
 

@@ -1,15 +1,35 @@
 /**
- * Keyed lanes: one item of a key at a time, the others wait behind it in arrival order. A lane exists only while its
- * key has an item, so a million distinct keys cost no more than those in flight. The item that holds the key also
- * holds the list of those that wait for it: there is no lane object, and entering and leaving are O(1).
+ * Keyed lanes: one item of a key at a time, the others wait behind it in arrival order. An item that holds or waits
+ * in a lane points at it, so only entering looks a key up. Lanes that are empty are kept for the next item of their
+ * key, never more of them than are in use (or a thousand), so a million distinct keys cost no more than those in flight.
  */
 import type { Item } from './item.ts'
-import type { Partition } from './partition.ts'
+
+/** So many empty lanes are kept in any case. */
+const IDLE_LANES = 1024
+
+export class Lane {
+  readonly lanes: Lanes
+  holder: Item | null = null
+  /** The last in line, the holder if nobody waits. */
+  last: Item | null = null
+
+  constructor(lanes: Lanes) {
+    this.lanes = lanes
+  }
+
+  /** The holder has left: the next in line holds the key. */
+  leave(): void {
+    this.lanes.leave(this)
+  }
+}
 
 export class Lanes {
-  readonly #holders = new Map<string | Partition, Item>()
+  /** By key, or by the index of the partition. */
+  readonly #lanes = new Map<string | number, Lane>()
   readonly #order: 'key' | 'partition'
   readonly #onReady: (item: Item) => void
+  #idle = 0
   #waiting = 0
   #waitingBytes = 0
 
@@ -28,53 +48,69 @@ export class Lanes {
     return this.#waitingBytes
   }
 
+  /** Lanes that are kept, in use or empty. */
+  get size(): number {
+    return this.#lanes.size
+  }
+
   /** True when the item holds its key now; false when it waits. An item without a key never waits. */
   enter(item: Item): boolean {
-    const key = this.#keyOf(item)
+    const key = this.#order === 'key' ? item.key : item.partition.index
     if (key === null) return true
-    item.lanes = this
-    const holder = this.#holders.get(key)
-    if (holder === undefined) {
-      this.#holders.set(key, item)
+    let lane = this.#lanes.get(key)
+    if (lane === undefined) {
+      lane = new Lane(this)
+      this.#lanes.set(key, lane)
+      this.#idle += 1
+    }
+    item.lane = lane
+    if (lane.holder === null) {
+      this.#idle -= 1
+      lane.holder = item
+      lane.last = item
       return true
     }
-    const last = holder.laneTail ?? holder
-    last.laneNext = item
-    holder.laneTail = item
+    ;(lane.last as Item).laneNext = item
+    lane.last = item
     this.#waiting += 1
     this.#waitingBytes += item.bytes
     return false
   }
 
-  /** The holder has left: the next in line holds the key. */
-  leave(item: Item): void {
-    const key = this.#keyOf(item) as string | Partition
-    item.lanes = null
+  leave(lane: Lane): void {
+    const item = lane.holder as Item
     const next = item.laneNext
+    item.lane = null
+    item.laneNext = null
+    lane.holder = next
     if (next === null) {
-      this.#holders.delete(key)
+      lane.last = null
+      this.#idle += 1
+      if (this.#idle > IDLE_LANES && this.#idle > this.#lanes.size / 2) this.#dropIdle()
       return
     }
-    next.laneTail = item.laneTail === next ? null : item.laneTail
-    item.laneNext = null
-    item.laneTail = null
-    this.#holders.set(key, next)
     this.#waiting -= 1
     this.#waitingBytes -= next.bytes
     this.#onReady(next)
   }
 
+  #dropIdle(): void {
+    for (const [key, lane] of this.#lanes) if (lane.holder === null) this.#lanes.delete(key)
+    this.#idle = 0
+  }
+
   /** Takes out waiting items for which `drop` is true, and returns them. */
   purge(drop: (item: Item) => boolean): Item[] {
     const dropped: Item[] = []
-    for (const holder of this.#holders.values()) {
-      let last = holder
-      for (let item = holder.laneNext; item !== null; ) {
+    for (const lane of this.#lanes.values()) {
+      if (lane.holder === null) continue
+      let last = lane.holder
+      for (let item = last.laneNext; item !== null; ) {
         const next: Item | null = item.laneNext
         if (drop(item)) {
           last.laneNext = next
           item.laneNext = null
-          item.lanes = null
+          item.lane = null
           this.#waiting -= 1
           this.#waitingBytes -= item.bytes
           dropped.push(item)
@@ -83,12 +119,8 @@ export class Lanes {
         }
         item = next
       }
-      holder.laneTail = last === holder ? null : last
+      lane.last = last
     }
     return dropped
-  }
-
-  #keyOf(item: Item): string | Partition | null {
-    return this.#order === 'key' ? item.key : item.partition
   }
 }

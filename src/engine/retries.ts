@@ -7,7 +7,7 @@ import { RetryBudget } from '../control/retry-budget.ts'
 import type { HeadgateError } from '../model/errors.ts'
 import type { RetryPlan } from '../model/plan.ts'
 import { retryAfterOf } from './attempt.ts'
-import { type Item } from './item.ts'
+import type { Item } from './item.ts'
 import { Ring } from './ring.ts'
 import { TimerHeap } from './timer-heap.ts'
 

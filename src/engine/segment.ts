@@ -4,6 +4,7 @@
  */
 import { classify, HeadgateError } from '../model/errors.ts'
 import type { StageStatus } from '../model/status.ts'
+import { canSeeSecondArgument } from './arity.ts'
 import { bytesOf, CHUNK_RECORDS, type Chunk, type Refs } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
 import type { Ports } from './commands.ts'
@@ -238,13 +239,3 @@ class SyncStep {
 const NO_LATENCY = new Histogram().status()
 
 const LOOPS = { map: mapLoop, filter: filterLoop, tap: tapLoop }
-
-/**
- * Whether a function could tell if a second argument were left out. An arrow function of one plain parameter cannot,
- * and so no record has to be made for it; of any other function we assume that it can.
- */
-function canSeeSecondArgument(fn: (...args: never[]) => unknown): boolean {
-  return !/^(?:\(\s*[\p{ID_Start}$_][\p{ID_Continue}$]*\s*\)|[\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=>/u.test(
-    Function.prototype.toString.call(fn),
-  )
-}

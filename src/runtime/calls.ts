@@ -33,11 +33,13 @@ export function abortHandler(slot: Slot, reason: 'timeout' | 'fenced' | 'stopped
   ;(slot.attachment as HandlerRun).abort(reason)
 }
 
+const { then } = Promise.prototype
+
 class HandlerRun {
   readonly host: CallHost
   readonly stage: Caller
   readonly slot: Slot
-  /** The attempt in progress; null between attempts. */
+  /** Of the attempt in progress; null between attempts, and for a handler that takes none. */
   context: AttemptContext | null = null
   readonly #onFulfilled: (value: unknown) => void
   readonly #onRejected: (reason: unknown) => void
@@ -52,15 +54,19 @@ class HandlerRun {
 
   start(): void {
     const item = this.slot.item as Item
-    this.context = new AttemptContext(this, item)
+    this.context = this.stage.takesContext ? new AttemptContext(this, item) : null
     let result: unknown
     try {
-      result = (this.stage.plan.fn as (value: unknown, context: CallContext) => unknown)(item.value, this.context)
+      result = (this.stage.plan.fn as (value: unknown, context: CallContext | null) => unknown)(
+        item.value,
+        this.context,
+      )
     } catch (thrown) {
       this.#settle(true, thrown)
       return
     }
-    if (result instanceof Promise) result.then(this.#onFulfilled, this.#onRejected)
+    // The promise's own `then`, whatever a subclass made of it: it calls back once.
+    if (result instanceof Promise) then.call(result, this.#onFulfilled, this.#onRejected)
     else if (isThenable(result)) Promise.resolve(result).then(this.#onFulfilled, this.#onRejected)
     else this.#settle(false, result)
   }

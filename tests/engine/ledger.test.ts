@@ -54,7 +54,13 @@ const PRIOR = fc
 
 const GAP = fc.integer({ min: 0, max: 4 })
 const STEP = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('deliver' as const), gaps: fc.array(GAP, { minLength: 1, maxLength: 6 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('deliver' as const),
+      gaps: fc.array(GAP, { minLength: 1, maxLength: 6 }),
+    }),
+  },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('complete' as const), which: fc.nat(), alone: fc.boolean() }) },
 )
 

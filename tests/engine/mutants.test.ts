@@ -10,7 +10,7 @@ import { Admission } from '../../src/engine/admission.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { Intake } from '../../src/engine/intake.ts'
 import type { Item } from '../../src/engine/item.ts'
-import { Lanes } from '../../src/engine/lanes.ts'
+import { type Lane, Lanes } from '../../src/engine/lanes.ts'
 import { Ledger } from '../../src/engine/ledger.ts'
 import { Partition } from '../../src/engine/partition.ts'
 import { Retries } from '../../src/engine/retries.ts'
@@ -244,9 +244,10 @@ const MUTANTS: readonly Mutant[] = [
         Lanes,
         'leave',
         (leave) =>
-          function (this: Lanes, item: Item) {
-            if (item.attempt < 2) (leave as Lanes['leave']).call(this, item)
-            else item.lanes = null
+          function (this: Lanes, lane: Lane) {
+            const holder = lane.holder as Item
+            if (holder.attempt < 2) (leave as Lanes['leave']).call(this, lane)
+            else holder.lane = null
           } as never,
         violation,
       ),

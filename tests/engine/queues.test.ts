@@ -156,7 +156,7 @@ describe('lanes', () => {
             expect(lanes.enter(item)).toBe(key === null || line.length === 0)
             if (key !== null) model.set(key, [...line, item])
           } else if (kind === 'leave' && line.length > 0) {
-            lanes.leave(line[0] as Item)
+            line[0]?.lane?.leave()
             model.set(key as string, line.slice(1))
             if (line.length > 1) expect(ready.pop()).toBe(line[1])
             expect(ready).toEqual([])
@@ -172,6 +172,16 @@ describe('lanes', () => {
         }
       }),
     )
+  })
+
+  test('no more empty lanes are kept than are in use, or a thousand', () => {
+    const lanes = new Lanes('key', () => {})
+    const partition = newPartition()
+    const items = Array.from({ length: 10_000 }, (_, at) => newItem(partition, at, `key-${at}`))
+    for (const item of items) lanes.enter(item)
+    expect(lanes.size).toBe(10_000)
+    for (const item of items) item.lane?.leave()
+    expect(lanes.size).toBeLessThanOrEqual(1024)
   })
 
   test('by partition, all records of a partition share a lane', () => {
