@@ -66,7 +66,7 @@ class HandlerRun {
       return
     }
     // The promise's own `then`, whatever a subclass made of it: it calls back once.
-    if (result instanceof Promise) then.call(result, this.#onFulfilled, this.#onRejected)
+    if (result instanceof Promise) void then.call(result, this.#onFulfilled, this.#onRejected)
     else if (isThenable(result)) Promise.resolve(result).then(this.#onFulfilled, this.#onRejected)
     else this.#settle(false, result)
   }
