@@ -1,6 +1,6 @@
 /** What an attempt's end means: the words for the limiter, and the errors that the stage itself gives. */
 import type { AttemptOutcome } from '../control/limiter.ts'
-import { HeadgateError } from '../model/errors.ts'
+import { HeadgateError, MAX_RETRY_AFTER_MS } from '../model/errors.ts'
 
 export const SUCCEEDED: AttemptOutcome = { kind: 'success' }
 export const TIMED_OUT: AttemptOutcome = { kind: 'timeout' }
@@ -23,9 +23,6 @@ export function undefinedResult(stage: string): HeadgateError {
     `call '${stage}' returned undefined. Return a value (null is one), or the input if the call is made for its effect`,
   )
 }
-
-/** The longest Retry-After that is believed. */
-const MAX_RETRY_AFTER_MS = 60_000
 
 /** How long the downstream asked to be left alone, in ms; 0 when it did not say. */
 export function retryAfterOf(error: HeadgateError): number {

@@ -10,6 +10,7 @@ import { RateLimit } from '../control/rate.ts'
 import { classify, type HeadgateError } from '../model/errors.ts'
 import type { CallPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
+import { formatCount } from '../model/units.ts'
 import { canSeeSecondArgument } from './arity.ts'
 import { IGNORED, outcomeOf, retryAfterOf, SUCCEEDED, TIMED_OUT, timeoutError, undefinedResult } from './attempt.ts'
 import { Chunk } from './chunk.ts'
@@ -344,7 +345,10 @@ export class CallStage implements Stage, Caller {
     const calls = this.#slots.size
     const retries = this.#retries.waiting + this.#retries.ready
     if (calls + retries === 0) return null
-    return `${calls} calls of '${this.name}'${retries > 0 ? ` and ${retries} retries (${this.#reason})` : ''}`
+    const parts: string[] = []
+    if (calls > 0) parts.push(formatCount(calls, 'call'))
+    if (retries > 0) parts.push(`${formatCount(retries, 'waiting attempt')} (${this.#reason})`)
+    return `${parts.join(' and ')} of '${this.name}'`
   }
 
   places(): Place[] {

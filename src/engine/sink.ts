@@ -10,6 +10,7 @@ import type { WriteOutcome, WriteResult } from '../model/connector.ts'
 import { classify, HeadgateError } from '../model/errors.ts'
 import type { SinkPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
+import { formatCount } from '../model/units.ts'
 import { retryAfterOf } from './attempt.ts'
 import { Chunk } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
@@ -299,7 +300,7 @@ export class SinkStage implements Stage, Writer {
   /** What a drain waits for here, in words; null when nothing. */
   waitingFor(): string | null {
     const waiting = this.#queue.size + this.#againRecords + this.#inFlightRecords
-    return waiting === 0 ? null : `${waiting} records for sink '${this.name}' (${this.#reason})`
+    return waiting === 0 ? null : `${formatCount(waiting, 'record')} for sink '${this.name}' (${this.#reason})`
   }
 
   places(): Place[] {

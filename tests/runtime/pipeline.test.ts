@@ -351,7 +351,7 @@ describe('a pipeline', () => {
       .to(memory.sink())
       .start()
     while (running.status().stages.find(({ name }) => name === 'hangs')?.inFlight !== 1) await sleep(1)
-    expect(running.waitingFor()).toContain("1 calls of 'hangs'")
+    expect(running.waitingFor()).toContain("1 call of 'hangs'")
     const status = await running.drain({ withinMs: 10 })
     expect(status.records).toMatchObject({ in: 1, returned: 1 })
     expect(topic.commits('g').flat()).toEqual([])
