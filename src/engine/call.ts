@@ -19,6 +19,7 @@ import type { Core } from './core.ts'
 import { FairQueue } from './fair-queue.ts'
 import { type Item, isFenced, markStarted, RETURNED } from './item.ts'
 import { Lanes } from './lanes.ts'
+import { Outbox } from './outbox.ts'
 import { Retries } from './retries.ts'
 import { type Slot, SlotList } from './slots.ts'
 import type { Inlet, Place, Stage } from './stage.ts'
@@ -42,9 +43,8 @@ export class CallStage implements Stage, Caller {
   readonly #meter: StageMeter
   #rate: RateLimit | null
   #timeoutMs: number
-  /** Results that the next stage has no room for yet. Their slots count as BLOCKED. */
-  #outbox: Item[] = []
-  #outboxBytes = 0
+  /** Its items hold slots that count as BLOCKED. */
+  readonly #outbox = new Outbox()
   #retriesInFlight = 0
   #inFlightBytes = 0
   /** A handler of this stage has told of a pool: only then is it looked for. */
@@ -122,8 +122,7 @@ export class CallStage implements Stage, Caller {
   /** The one reason for which nothing more is started now, or `running`. */
   #guard(nowMs: number): string {
     if (this.#core.halted) return 'stopped'
-    const retryable = this.#retries.ready > 0 && this.#retriesInFlight < Math.max(1, Math.ceil(this.#limiter.limit / 4))
-    const budgetMs = retryable ? this.#retries.budgetWaitMs(nowMs) : Number.POSITIVE_INFINITY
+    const budgetMs = this.#retryFitsShare() ? this.#retries.budgetWaitMs(nowMs) : Number.POSITIVE_INFINITY
     if (this.#queue.size === 0 && budgetMs > 0) return this.#whyNothingIsReady(nowMs, budgetMs)
     if (this.#outbox.length > 0) return 'blocked'
     if (!this.#core.canFail(this.plan.onFailure)) return 'dead-letter-full'
@@ -135,6 +134,11 @@ export class CallStage implements Stage, Caller {
     const rateMs = this.#rate === null ? 0 : this.#rate.waitMs(nowMs)
     if (rateMs > 0) return this.#until(nowMs + rateMs, 'rate')
     return 'running'
+  }
+
+  /** A retry is due, and retries hold less than a quarter of the slots. */
+  #retryFitsShare(): boolean {
+    return this.#retries.ready > 0 && this.#retriesInFlight < Math.max(1, Math.ceil(this.#limiter.limit / 4))
   }
 
   #whyNothingIsReady(nowMs: number, budgetMs: number): string {
@@ -152,10 +156,7 @@ export class CallStage implements Stage, Caller {
   }
 
   #start(nowMs: number): Slot | null {
-    const retry =
-      this.#retries.ready > 0 &&
-      this.#retriesInFlight < Math.max(1, Math.ceil(this.#limiter.limit / 4)) &&
-      this.#retries.budgetWaitMs(nowMs) === 0
+    const retry = this.#retryFitsShare() && this.#retries.budgetWaitMs(nowMs) === 0
     const item = retry ? this.#retries.shift() : (this.#queue.shift() as Item)
     if (isFenced(item)) {
       this.#core.finish(item, RETURNED)
@@ -197,7 +198,6 @@ export class CallStage implements Stage, Caller {
       if (timedOut) this.#meter.failed('HG_TIMEOUT', 1)
       item.value = result
       this.#outbox.push(item)
-      this.#outboxBytes += item.bytes
     } else {
       this.#failed(
         item,
@@ -279,15 +279,10 @@ export class CallStage implements Stage, Caller {
 
   #flush(nowMs: number): boolean {
     if (this.#outbox.length === 0) return false
-    this.#dropFenced()
-    const room = this.#target.room()
-    if (room <= 0) return false
-    const items = room >= this.#outbox.length ? this.#outbox : this.#outbox.slice(0, room)
-    this.#outbox = room >= this.#outbox.length ? [] : this.#outbox.slice(room)
-    for (const item of items) {
-      this.#outboxBytes -= item.bytes
-      this.#meter.left += 1
-    }
+    for (const item of this.#outbox.takeFenced()) this.#core.finish(item, RETURNED)
+    const items = this.#outbox.take(Math.max(0, this.#target.room()))
+    if (items.length === 0) return false
+    this.#meter.left += items.length
     // Leaving a lane starts nothing: the next of the key starts in this stage's own step, after this one has moved on.
     for (const item of items) item.lane?.leave()
     this.#target.offer(Chunk.ofItems(items), nowMs)
@@ -327,17 +322,6 @@ export class CallStage implements Stage, Caller {
     const waiting = this.#lanes?.purge(drop) ?? []
     const queued = this.#queue.purge(drop)
     for (const item of [...waiting, ...queued, ...this.#retries.purge(drop)]) this.#core.finish(item, RETURNED)
-  }
-
-  /** Takes out results of partitions that are no longer ours. */
-  #dropFenced(): void {
-    if (!this.#outbox.some(isFenced)) return
-    const fenced = this.#outbox.filter(isFenced)
-    this.#outbox = this.#outbox.filter((item) => !isFenced(item))
-    for (const item of fenced) {
-      this.#outboxBytes -= item.bytes
-      this.#core.finish(item, RETURNED)
-    }
   }
 
   /** What a drain waits for here, in words; null when nothing. */
@@ -381,7 +365,7 @@ export class CallStage implements Stage, Caller {
       {
         name: `${name} blocked`,
         records: this.#outbox.length,
-        bytes: this.#outboxBytes,
+        bytes: this.#outbox.bytes,
         limitRecords: this.#limiter.limit,
       },
     )
