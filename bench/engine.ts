@@ -33,7 +33,11 @@ export const bench: Bench = {
       name: 'call, 64 at once, no order',
       unit: 'records/s',
       headgate: 'call-none',
-      peers: { 'p-limit': 'p-limit-call', 'RxJS mergeMap': 'rxjs-call' },
+      peers: {
+        'p-limit': 'p-limit-call',
+        'RxJS mergeMap': 'rxjs-call',
+        'RxJS mergeMap, fed 10,000 at a time': 'rxjs-call-portions',
+      },
       goals: { 'p-limit': 5, 'RxJS mergeMap': 10 },
     },
     {
@@ -56,6 +60,13 @@ export const bench: Bench = {
       headgate: 'one-stuck',
       peers: { 'none stuck': 'none-stuck' },
       goals: { 'none stuck': 1 / 1.2 },
+    },
+    {
+      name: 'call, with accounting and a reader of the status',
+      unit: 'records/s',
+      headgate: 'accounting-on',
+      peers: { 'without either': 'accounting-off' },
+      goals: { 'without either': 1 / 1.03 },
     },
   ],
   async contender(key) {

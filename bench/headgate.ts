@@ -19,3 +19,15 @@ export async function loadHeadgate(): Promise<typeof import('headgate') & typeof
 export async function loadLog(): Promise<typeof import('headgate/log')> {
   return (await load('connectors/log/index.js')) as typeof import('headgate/log')
 }
+
+/**
+ * Takes the accounting out of the engine of this process: slot states and latencies. Headgate has no option for it,
+ * since nobody should want to run blind; only the bench asks what it costs.
+ */
+export async function withoutAccounting(): Promise<void> {
+  const { SlotClock } = (await load('engine/slot-clock.js')) as typeof import('../src/engine/slot-clock.ts')
+  const { StageMeter } = (await load('engine/stage-meter.js')) as typeof import('../src/engine/stage-meter.ts')
+  const nothing = (): void => {}
+  Object.assign(SlotClock.prototype, { advance: nothing, run: nothing, charge: nothing })
+  Object.assign(StageMeter.prototype, { account: nothing, ended: nothing, ran: nothing })
+}

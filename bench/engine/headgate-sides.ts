@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Contender } from '../harness.ts'
-import { loadHeadgate } from '../headgate.ts'
+import { loadHeadgate, withoutAccounting } from '../headgate.ts'
 import { add, CONCURRENCY, counting, double, keptOf, notThird, numbers, settle } from './workload.ts'
 
 type Headgate = Awaited<ReturnType<typeof loadHeadgate>>
@@ -119,6 +119,25 @@ function stuckSide({ pipeline, memory }: Headgate, stuck: boolean): Contender {
   })
 }
 
+const STATUS_EVERY_MS = 250
+
+/** Calls with slot states, latencies and a reader of the status as a dashboard is one, or with none of these. */
+function accountingSide({ pipeline, memory }: Headgate, on: boolean): Contender {
+  return counting({ warm: 1_000_000, most: 3_000_000 }, all, async (values) => {
+    if (!on) await withoutAccounting()
+    const sink = memory.sink<number>({ keep: false })
+    const running = await pipeline('bench')
+      .from(memory.source(values))
+      .call('settle', settle, { order: 'none', concurrency: CONCURRENCY })
+      .to(sink)
+      .start()
+    const reader = on ? setInterval(() => running.status(), STATUS_EVERY_MS) : undefined
+    await running.done
+    clearInterval(reader)
+    return sink.count
+  })
+}
+
 export async function headgateSide(key: string): Promise<Contender | null> {
   const headgate = await loadHeadgate()
   const sides: Readonly<Record<string, () => Contender>> = {
@@ -129,6 +148,8 @@ export async function headgateSide(key: string): Promise<Contender | null> {
     'keys-10k': () => keysSide(headgate, 10_000),
     'one-stuck': () => stuckSide(headgate, true),
     'none-stuck': () => stuckSide(headgate, false),
+    'accounting-on': () => accountingSide(headgate, true),
+    'accounting-off': () => accountingSide(headgate, false),
   }
   return sides[key]?.() ?? null
 }
