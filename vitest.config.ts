@@ -12,6 +12,7 @@ const alias = [
 // unit: in one process, no child processes, seconds. integration: real processes, the built package, the simulation.
 export default defineConfig({
   test: {
+    maxWorkers: '100%',
     projects: [
       {
         resolve: { alias },

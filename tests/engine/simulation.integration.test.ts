@@ -9,7 +9,7 @@ import { type Outcome, World } from './world.ts'
 
 const LONG = process.env['HEADGATE_LONG'] === '1'
 const ONE_SEED = process.env['HEADGATE_SEED']
-const STEPS = LONG ? 1_000_000 : 110_000
+const STEPS = LONG ? 2_000_000 : 110_000
 /** A pipeline that stops at every time-out may need very many runs: it need not finish in this, but must get on. */
 const MOST_STEPS_A_SEED = 60_000
 const STEPS_WITH_PROGRESS = 20_000
@@ -26,7 +26,7 @@ function run(seed: number): { outcome: Outcome; hits: ReadonlyMap<string, number
     return { outcome: world.outcome(), hits: world.hits }
   } catch (thrown) {
     const at = world === undefined ? '' : ` at step ${world.steps}`
-    const again = `HEADGATE_SEED=${seed} npx vitest run --project unit tests/engine/simulation.test.ts`
+    const again = `HEADGATE_SEED=${seed} npx vitest run tests/engine/simulation`
     throw new Error(`seed ${seed} fails${at}: ${(thrown as Error).message}\nrun it again with ${again}`, {
       cause: thrown,
     })
