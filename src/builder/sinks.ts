@@ -4,7 +4,7 @@
  * dead-letter sink has a name of its own in status and messages.
  */
 import type { DeadLetter, Sink } from '../model/connector.ts'
-import type { FailurePolicy, FlowPlan, SourcePlan } from '../model/plan.ts'
+import { deadLetterName, type FailurePolicy, type FlowPlan, type SourcePlan } from '../model/plan.ts'
 import { namesIn } from './line.ts'
 import { refuse } from './problems.ts'
 
@@ -33,11 +33,6 @@ export function checkSinks(where: string, sources: readonly SourcePlan[], flow: 
     }
     names.add(deadLetterName(sink))
   }
-}
-
-/** What the stage of a dead-letter sink is called in status, metrics and messages. */
-function deadLetterName(sink: Sink<DeadLetter>): string {
-  return `dead-letter:${sink.name}`
 }
 
 function deadSink(policy: FailurePolicy): Sink<DeadLetter>[] {

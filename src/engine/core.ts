@@ -201,10 +201,11 @@ function lettersOf(item: Item): Item[] {
 function describeFailure(item: Item, error: HeadgateError, stage: string): HeadgateError {
   const { partition, offset } = item.record
   const attempts = item.attempt > 1 ? ` after ${item.attempt} attempts` : ''
-  return new HeadgateError(
-    error.code,
-    `stage '${stage}' failed for the record at ${partition}@${offset}${attempts}: ${error.message}. ` +
-      'The pipeline stopped and the record stays uncommitted. To go on past such records set onFailure to deadLetter(sink) or skip().',
-    { cause: error },
-  )
+  const happened = `stage '${stage}' failed for the record at ${partition}@${offset}${attempts}: ${error.message}`
+  const left = 'The pipeline stopped and the record stays uncommitted.'
+  // What concerns the whole pipeline stops it under every policy.
+  const advice = ' To go on past such records set onFailure to deadLetter(sink) or skip().'
+  return new HeadgateError(error.code, `${happened}. ${left}${error.scope === 'pipeline' ? '' : advice}`, {
+    cause: error,
+  })
 }

@@ -3,7 +3,16 @@
  * stages become one segment; every dead-letter sink becomes a stage of its own, shared by all that name it.
  */
 import type { DeadLetter, Sink } from '../model/connector.ts'
-import type { CallPlan, FailurePolicy, FlowPlan, Plan, SinkPlan, StagePlan, SyncStagePlan } from '../model/plan.ts'
+import {
+  type CallPlan,
+  deadLetterName,
+  type FailurePolicy,
+  type FlowPlan,
+  type Plan,
+  type SinkPlan,
+  type StagePlan,
+  type SyncStagePlan,
+} from '../model/plan.ts'
 import { BatchStage } from './batch.ts'
 import { CallStage } from './call.ts'
 import type { Core } from './core.ts'
@@ -108,7 +117,7 @@ function isSync(stage: StagePlan): stage is SyncStagePlan {
 function deadLetterPlan(sink: Sink<DeadLetter>): SinkPlan {
   return {
     kind: 'sink',
-    name: `dead-letter:${sink.name}`,
+    name: deadLetterName(sink),
     sink,
     order: 'none',
     retry: { attempts: Number.POSITIVE_INFINITY, backoff: { baseMs: 100, maxMs: 10_000, factor: 2 }, budget: 1 },

@@ -35,6 +35,11 @@ export type FailurePolicy =
   | { readonly kind: 'skip' }
   | { readonly kind: 'deadLetter'; readonly sink: Sink<DeadLetter> }
 
+/** What the stage of a dead-letter sink is called in status, metrics and messages. */
+export function deadLetterName(sink: Sink<DeadLetter>): string {
+  return `dead-letter:${sink.name}`
+}
+
 /** What a call handler is given beside the value. */
 export interface CallContext {
   readonly record: RecordInfo

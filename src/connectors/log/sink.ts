@@ -78,11 +78,11 @@ class LogSink<T> implements Sink<T> {
     this.capabilities = { maxBatchRecords, maxInFlightWrites, idempotent: false, atomic: true }
   }
 
-  async open(_context: SinkContext, signal: AbortSignal): Promise<void> {
+  async open(context: SinkContext, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const { log, path, topic, partitions, retention } = this.#options
     if (log) log.shared.store.refresh()
-    const shared = log ? log.shared : await openShared(path as string)
+    const shared = log ? log.shared : await openShared(path as string, { logger: context.log })
     if (log) shared.store.retain()
     try {
       this.#opened = { shared, topic: await shared.topics.create(topic, partitions, retention) }

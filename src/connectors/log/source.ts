@@ -112,7 +112,7 @@ class LogSource<T> implements Source<T> {
 
   async open(context: SourceContext, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const shared = await this.#openShared()
+    const shared = await this.#openShared(context)
     try {
       const topic = await this.#topic(shared)
       const places = topic.partitions.map((partition): Place => {
@@ -207,9 +207,9 @@ class LogSource<T> implements Source<T> {
     }
   }
 
-  async #openShared(): Promise<Shared> {
+  async #openShared(context: SourceContext): Promise<Shared> {
     const { log, path } = this.#options
-    if (!log) return openShared(path as string)
+    if (!log) return openShared(path as string, { logger: context.log })
     log.shared.store.refresh()
     log.shared.store.retain()
     return log.shared

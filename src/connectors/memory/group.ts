@@ -16,7 +16,9 @@ export interface Member {
 }
 
 export class Group {
-  readonly progress = new Progress()
+  /** Every position that was stored, in order: tests ask for it. */
+  readonly commits: Position[] = []
+  readonly progress = new Progress((position) => this.commits.push(position))
   readonly #partitions: readonly string[]
   readonly #members: Member[] = []
   readonly #owners = new Map<string, Member>()

@@ -13,8 +13,11 @@ interface PartitionProgress {
 
 export class Progress {
   readonly #partitions = new Map<string, PartitionProgress>()
-  /** Every position that was stored, in order. */
-  readonly history: Position[] = []
+  readonly #onStored: (position: Position) => void
+
+  constructor(onStored: (position: Position) => void = () => {}) {
+    this.#onStored = onStored
+  }
 
   of(partition: string): Readonly<PartitionProgress> {
     return this.#entry(partition)
@@ -37,7 +40,7 @@ export class Progress {
       const entry = this.#entry(partition)
       entry.nextOffset = nextOffset
       entry.doneAhead = doneAhead === null ? null : doneAhead.slice()
-      this.history.push({ partition, epoch, nextOffset, doneAhead: entry.doneAhead })
+      this.#onStored({ partition, epoch, nextOffset, doneAhead: entry.doneAhead })
     }
   }
 

@@ -56,7 +56,7 @@ export class MemoryTopic<V = unknown> {
 
   /** Every position that the group's members stored, in order. */
   commits(group: string): readonly Position[] {
-    return this.#group(group).progress.history
+    return this.#group(group).commits
   }
 
   /** The group's progress now, one position a partition. */

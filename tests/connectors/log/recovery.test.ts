@@ -1,7 +1,7 @@
-import { type Log, openLog } from 'headgate/log'
+import { type Log, sink as logSink, source as logSource, openLog } from 'headgate/log'
 import { open } from 'lmdb'
 import { describe, expect, it } from 'vitest'
-import { afterThis, contents, freshDirectory, freshLog, listening, refusal, text } from './fresh-log.ts'
+import { afterThis, contents, freshDirectory, freshLog, listening, never, refusal, text } from './fresh-log.ts'
 
 /** Puts other bytes under a batch's key, behind the log's back. */
 async function spoil(directory: string, change: (bytes: Buffer) => Buffer, ...offsets: number[]): Promise<void> {
@@ -88,6 +88,25 @@ describe('Promise 18: recovery yields a valid prefix', () => {
     const { log, warnings } = await reopened(directory)
     expect(contents(log)).toEqual(upTo(8))
     expect(warnings).toEqual([])
+  })
+
+  it('and tells the log of the pipeline whose source or sink opened it', async () => {
+    for (const ends of ['source', 'sink'] as const) {
+      const path = await filled()
+      await spoil(path, flipBit, 8)
+      const { log, warnings } = listening()
+      const signal = never
+      if (ends === 'source') {
+        const source = logSource({ path, topic: 't', group: 'g' })
+        await source.open({ log, onAssigned() {}, onRevoked: async () => {}, onLost() {} }, signal)
+        afterThis(() => source.close(signal))
+      } else {
+        const sink = logSink({ path, topic: 't' })
+        await sink.open({ log }, signal)
+        afterThis(() => sink.close(signal))
+      }
+      expect(warnings, ends).toEqual([expect.stringMatching(/the log ended with a corrupt batch at offset 8/)])
+    }
   })
 
   it('a batch of a newer version at the end is refused, not cut off', async () => {
