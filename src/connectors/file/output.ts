@@ -5,13 +5,16 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
-import { HeadgateError } from '../../model/errors.ts'
+import { HeadgateError, overloaded } from '../../model/errors.ts'
 import type { Logger } from '../../model/logger.ts'
 import { errorCode, storageError } from './option.ts'
 import { syncDirectory } from './progress-file.ts'
 
 export interface Output {
-  /** Resolves when the bytes are as durable as this output can make them. Throws `HG_STORAGE`. */
+  /**
+   * Resolves when the bytes are as durable as this output can make them. Throws `HG_STORAGE`, and `HG_OVERLOADED` when
+   * there is no room for them now.
+   */
   write(bytes: Uint8Array, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
@@ -79,6 +82,9 @@ async function endOfLastLine(handle: FileHandle, size: number): Promise<number> 
   return 0
 }
 
+const NO_ROOM = new Set<unknown>(['ENOSPC', 'EDQUOT'])
+const NO_ROOM_RETRY_MS = 1000
+
 export class FileOutput implements Output {
   readonly #path: string
   readonly #handle: OutputHandle
@@ -100,7 +106,10 @@ export class FileOutput implements Output {
       await this.#writeAll(bytes)
     } catch (cause) {
       await this.#takeBack()
-      throw storageError('write', this.#path, cause)
+      const error = storageError('write', this.#path, cause)
+      if (this.#broken !== null || this.#end === null || !NO_ROOM.has(errorCode(cause))) throw error
+      // Nothing of it is left in the file, so the lines wait until somebody has made room.
+      throw overloaded(error.message, { cause, retryAfterMs: NO_ROOM_RETRY_MS })
     }
     try {
       if (this.#sync) await this.#handle.sync()
