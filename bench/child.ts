@@ -13,9 +13,10 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
 const WARM_UP_MS = 4000
 
 async function measure(contender: Contender): Promise<ChildReply> {
+  // No collection is forced between runs: it would find no object of the hot classes alive, throw their maps away and
+  // with them all code compiled for them, which never happens to a process that streams without end.
   const timed = async (n: number): Promise<number> => {
     await contender.prepare?.(n)
-    globalThis.gc?.()
     const start = performance.now()
     await contender.run(n)
     return n / ((performance.now() - start) / 1000)
