@@ -73,6 +73,10 @@ export class CallStage implements Stage, Caller {
 
   offer(chunk: Chunk): void {
     this.#meter.entered += chunk.length
+    if (this.#lanes === null && chunk.lot !== null) {
+      this.#queue.pushRows(chunk)
+      return
+    }
     for (const item of chunk.toItems()) {
       item.attempt = 0
       item.charged = 0

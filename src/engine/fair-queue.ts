@@ -1,15 +1,49 @@
 /**
  * A queue that is fair over partitions: each partition has a line of its own, and they take turns, a few items a
- * turn. So a partition with a deep backlog, or one that was pulled first, does not hold back the others.
+ * turn. So a partition with a deep backlog, or one that was pulled first, does not hold back the others. Rows wait as
+ * the chunk that they came in; each becomes an item when its turn comes.
  */
+import { Chunk } from './chunk.ts'
 import type { Item } from './item.ts'
+import type { Lot } from './lot.ts'
 import { Ring } from './ring.ts'
 
 const TURN_ITEMS = 16
 
+/** What waits of one partition. */
+class Line {
+  /** Chunks hold rows. */
+  readonly waiting = new Ring<Item | Chunk>()
+  /** How many places of the first, if it is a chunk, have been taken. */
+  #taken = 0
+
+  get isEmpty(): boolean {
+    return this.waiting.size === 0
+  }
+
+  shift(): Item {
+    const first = this.waiting.peek() as Item | Chunk
+    if (!(first instanceof Chunk)) return this.waiting.shift() as Item
+    const item = first.itemAt(this.#taken)
+    this.#taken += 1
+    if (this.#taken === first.length) {
+      this.waiting.shift()
+      this.#taken = 0
+    }
+    return item
+  }
+
+  /** Takes out all that waits, as items. */
+  takeAll(): Item[] {
+    const items: Item[] = []
+    while (!this.isEmpty) items.push(this.shift())
+    return items
+  }
+}
+
 export class FairQueue {
-  readonly #lines = new Map<number, Ring<Item>>()
-  readonly #turns = new Ring<Ring<Item>>()
+  readonly #lines = new Map<number, Line>()
+  readonly #turns = new Ring<Line>()
   #left = TURN_ITEMS
   #size = 0
   #bytes = 0
@@ -23,28 +57,38 @@ export class FairQueue {
   }
 
   push(item: Item): void {
-    let line = this.#lines.get(item.partition.index)
+    this.#add(item.partition.index, item, 1, item.bytes)
+  }
+
+  /** A chunk that holds rows. */
+  pushRows(chunk: Chunk): void {
+    this.#add((chunk.lot as Lot).partition.index, chunk, chunk.length, chunk.bytes)
+  }
+
+  #add(partition: number, what: Item | Chunk, records: number, bytes: number): void {
+    if (records === 0) return
+    let line = this.#lines.get(partition)
     if (line === undefined) {
-      line = new Ring()
-      this.#lines.set(item.partition.index, line)
+      line = new Line()
+      this.#lines.set(partition, line)
     }
-    if (line.size === 0) this.#turns.push(line)
-    line.push(item)
-    this.#size += 1
-    this.#bytes += item.bytes
+    if (line.isEmpty) this.#turns.push(line)
+    line.waiting.push(what)
+    this.#size += records
+    this.#bytes += bytes
   }
 
   shift(): Item | undefined {
     const line = this.#turns.peek()
     if (line === undefined) return undefined
-    const item = line.shift() as Item
+    const item = line.shift()
     this.#size -= 1
     this.#bytes -= item.bytes
     this.#left -= 1
-    if (line.size === 0 || this.#left === 0) {
+    if (line.isEmpty || this.#left === 0) {
       this.#left = TURN_ITEMS
       this.#turns.shift()
-      if (line.size > 0) this.#turns.push(line)
+      if (!line.isEmpty) this.#turns.push(line)
     }
     return item
   }
@@ -53,16 +97,18 @@ export class FairQueue {
   purge(drop: (item: Item) => boolean): Item[] {
     const dropped: Item[] = []
     for (const [index, line] of this.#lines) {
-      line.retain((item) => {
-        if (!drop(item)) return true
+      for (const item of line.takeAll()) {
+        if (!drop(item)) {
+          line.waiting.push(item)
+          continue
+        }
         dropped.push(item)
         this.#size -= 1
         this.#bytes -= item.bytes
-        return false
-      })
-      if (line.size === 0) this.#lines.delete(index)
+      }
+      if (line.isEmpty) this.#lines.delete(index)
     }
-    this.#turns.retain((line) => line.size > 0)
+    this.#turns.retain((line) => !line.isEmpty)
     this.#left = TURN_ITEMS
     return dropped
   }

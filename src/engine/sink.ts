@@ -128,22 +128,31 @@ export class SinkStage implements Stage, Writer {
   /** What the next write carries; empty when all of it turned out to be fenced. */
   #next(nowMs: number): Chunk[] {
     const again = this.#again.peek()
-    if (again === undefined || again.dueMs > nowMs) return this.#gather().flatMap((chunk) => this.#wanted(chunk))
+    if (again === undefined || again.dueMs > nowMs) return this.#wantedOf(this.#gather())
     this.#again.pop()
     this.#againRecords -= again.items.length
     for (const item of again.items) this.#againBytes -= item.bytes
-    return this.#wanted(Chunk.ofItems(again.items))
+    return this.#wantedOf([Chunk.ofItems(again.items)])
+  }
+
+  #wantedOf(chunks: readonly Chunk[]): Chunk[] {
+    const wanted: Chunk[] = []
+    for (const chunk of chunks) {
+      const rest = this.#wanted(chunk)
+      if (rest !== null) wanted.push(rest)
+    }
+    return wanted
   }
 
   /** Without what is fenced or would overtake; that is given back one by one: each decides about those behind it. */
-  #wanted(chunk: Chunk): Chunk[] {
+  #wanted(chunk: Chunk): Chunk | null {
     const { order } = this.plan
-    if (!chunk.some((partition) => partition.fenced || (order !== 'none' && partition.hasReturned))) return [chunk]
+    if (!chunk.some((partition) => partition.fenced || (order !== 'none' && partition.hasReturned))) return chunk
     const wanted: Item[] = []
     for (const item of chunk.toItems())
       if (isFenced(item) || item.partition.overtakes(order, item)) this.#core.finish(item, RETURNED)
       else wanted.push(item)
-    return wanted.length > 0 ? [Chunk.ofItems(wanted)] : []
+    return wanted.length > 0 ? Chunk.ofItems(wanted) : null
   }
 
   #gather(): Chunk[] {

@@ -1,4 +1,5 @@
 /** Items and partitions for tests of single parts of the engine. */
+import { Chunk } from '../../src/engine/chunk.ts'
 import { Item } from '../../src/engine/item.ts'
 import { Span } from '../../src/engine/ledger.ts'
 import { columnsOf, Lot } from '../../src/engine/lot.ts'
@@ -10,7 +11,24 @@ export function newPartition(name = 'topic/0', index = 0): Partition {
 }
 
 export function newItem(partition: Partition, offset: number, key: string | null = null, bytes = 10): Item {
-  const record = { key, partition: partition.name, offset, timestampMs: 0, headers: NO_HEADERS, bytes, value: offset }
-  const columns = columnsOf({ partition: partition.name, epoch: partition.epoch, records: [record] })
-  return new Item(null, new Lot(partition, columns, new Span(offset, columns.offsets, columns.timestampsMs)), 0, offset)
+  return new Item(null, newLot(partition, offset, 1, bytes, key), 0, offset)
+}
+
+/** Records that nothing asynchronous has happened to; their values are their offsets, and so are their sequences. */
+export function newRows(partition: Partition, offset: number, records: number, bytes = 10): Chunk {
+  const rows = Array.from({ length: records }, (_, row) => row)
+  return Chunk.ofRows(
+    newLot(partition, offset, records, bytes),
+    rows,
+    rows.map((row) => offset + row),
+  )
+}
+
+function newLot(partition: Partition, from: number, length: number, bytes: number, key: string | null = null): Lot {
+  const records = Array.from({ length }, (_, row) => {
+    const offset = from + row
+    return { key, partition: partition.name, offset, timestampMs: 0, headers: NO_HEADERS, bytes, value: offset }
+  })
+  const columns = columnsOf({ partition: partition.name, epoch: partition.epoch, records })
+  return new Lot(partition, columns, new Span(from, columns.offsets, columns.timestampsMs))
 }

@@ -8,7 +8,7 @@ import type { Item } from '../../src/engine/item.ts'
 import { Lanes } from '../../src/engine/lanes.ts'
 import { Ring } from '../../src/engine/ring.ts'
 import { TimerHeap } from '../../src/engine/timer-heap.ts'
-import { newItem, newPartition } from './items.ts'
+import { newItem, newPartition, newRows } from './items.ts'
 
 describe('the ring', () => {
   test('is an array with two ends', () => {
@@ -73,31 +73,33 @@ describe('the fair queue', () => {
 
   test('each partition keeps its order, counts and bytes add up, and dropped items are gone', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(4), fc.boolean())), (steps) => {
+      fc.property(fc.array(fc.tuple(fc.nat(4), fc.nat(5))), (steps) => {
         const queue = new FairQueue()
         const partitions = Array.from({ length: 5 }, (_, index) => newPartition(`p${index}`, index))
-        const model: Item[][] = partitions.map(() => [])
+        const model: { sequence: number; bytes: number }[][] = partitions.map(() => [])
         let offset = 0
-        for (const [which, takes] of steps) {
-          if (takes) {
+        for (const [which, records] of steps) {
+          if (records === 0) {
             const item = queue.shift()
             if (item === undefined) continue
-            expect(item).toBe((model[item.partition.index] as Item[]).shift())
+            expect(item).toMatchObject(model[item.partition.index]!.shift()!)
           } else {
-            const item = newItem(partitions[which]!, offset, null, offset % 7)
-            offset += 1
-            queue.push(item)
-            model[which]!.push(item)
+            const bytes = offset % 7
+            if (records === 1) queue.push(newItem(partitions[which]!, offset, null, bytes))
+            else queue.pushRows(newRows(partitions[which]!, offset, records, bytes))
+            for (let left = records; left > 0; left -= 1) model[which]!.push({ sequence: offset++, bytes })
           }
         }
         const dropped = queue.purge(({ sequence }) => sequence % 3 === 0)
-        expect(new Set(dropped)).toEqual(new Set(model.flat().filter(({ sequence }) => sequence % 3 === 0)))
+        const sequences = (of: readonly { sequence: number }[]): Set<number> =>
+          new Set(of.map(({ sequence }) => sequence))
+        expect(sequences(dropped)).toEqual(sequences(model.flat().filter(({ sequence }) => sequence % 3 === 0)))
         const rest = model.map((line) => line.filter(({ sequence }) => sequence % 3 !== 0))
         expect(queue.size).toBe(rest.flat().length)
-        expect(queue.bytes).toBe(rest.flat().reduce((bytes, { record }) => bytes + record.bytes, 0))
+        expect(queue.bytes).toBe(rest.flat().reduce((sum, { bytes }) => sum + bytes, 0))
         for (let left = queue.size; left > 0; left -= 1) {
           const item = queue.shift() as Item
-          expect(item).toBe(rest[item.partition.index]!.shift())
+          expect(item).toMatchObject(rest[item.partition.index]!.shift()!)
         }
       }),
     )
