@@ -1,12 +1,12 @@
 /**
  * Keyed lanes: one item of a key at a time, the others wait behind it in arrival order. An item that holds or waits
  * in a lane points at it, so only entering looks a key up. Lanes that are empty are kept for the next item of their
- * key, never more of them than are in use (or a thousand), so a million distinct keys cost no more than those in flight.
+ * key, never more of them than are in use (or sixteen thousand), so a million distinct keys cost no more than those in flight.
  */
 import type { Item } from './item.ts'
 
-/** So many empty lanes are kept in any case. */
-const IDLE_LANES = 1024
+/** So many empty lanes are kept in any case: a megabyte or two, and a key that comes again finds its lane. */
+const IDLE_LANES = 16_384
 
 export class Lane {
   readonly lanes: Lanes
