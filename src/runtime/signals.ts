@@ -2,7 +2,16 @@
  * Abort signals for operations of one kind that are aborted together. Making a signal costs microseconds, so several
  * operations share one; not too many, so that a connector that leaves its listeners behind keeps few of them.
  */
+import { setMaxListeners } from 'node:events'
+
 const MOST_USES = 32
+
+/** Node.js takes more than ten listeners for a leak; here they are those of several operations. */
+function sharedController(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
+}
 
 export interface SharedSignal {
   readonly controller: AbortController
@@ -18,7 +27,7 @@ export class Signals {
   /** For one operation; it is given back with `release`. */
   take(): SharedSignal {
     if (this.#current === null || this.#current.uses >= MOST_USES)
-      this.#current = { controller: new AbortController(), uses: 0, inProgress: 0 }
+      this.#current = { controller: sharedController(), uses: 0, inProgress: 0 }
     this.#current.uses += 1
     this.#current.inProgress += 1
     this.#open.add(this.#current)

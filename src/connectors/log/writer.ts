@@ -21,6 +21,8 @@ interface Step {
   readonly reject: (error: unknown) => void
   result: unknown
   refusal: HeadgateError | null
+  /** Its transaction begins: it can no longer be taken back. */
+  onBegin: (() => void) | null
 }
 
 export class Writer {
@@ -59,7 +61,15 @@ export class Writer {
       return Promise.reject(overloaded(`${waiting} wait to be written to the log: wait for earlier appends first`))
     }
     return new Promise<T>((resolve, reject) => {
-      const step: Step = { run, bytes, resolve: resolve as Step['resolve'], reject, result: undefined, refusal: null }
+      const step: Step = {
+        run,
+        bytes,
+        resolve: resolve as Step['resolve'],
+        reject,
+        result: undefined,
+        refusal: null,
+        onBegin: null,
+      }
       this.#waiting.push(step)
       this.#waitingBytes += bytes
       if (signal) this.#takeBackOnAbort(step, signal)
@@ -79,18 +89,15 @@ export class Writer {
     if (this.#isGivenUp) throw this.#failure
   }
 
+  /** Until its transaction begins. */
   #takeBackOnAbort(step: Step, signal: AbortSignal): void {
-    signal.addEventListener(
-      'abort',
-      () => {
-        const at = this.#waiting.indexOf(step)
-        if (at < 0) return
-        this.#waiting.splice(at, 1)
-        this.#waitingBytes -= step.bytes
-        step.reject(signal.reason)
-      },
-      { once: true },
-    )
+    const takeBack = (): void => {
+      this.#waiting.splice(this.#waiting.indexOf(step), 1)
+      this.#waitingBytes -= step.bytes
+      step.reject(signal.reason)
+    }
+    signal.addEventListener('abort', takeBack, { once: true })
+    step.onBegin = () => signal.removeEventListener('abort', takeBack)
   }
 
   async #run(): Promise<void> {
@@ -107,7 +114,9 @@ export class Writer {
       count += 1
     }
     this.#waitingBytes -= bytes
-    return this.#waiting.splice(0, count)
+    const group = this.#waiting.splice(0, count)
+    for (const step of group) step.onBegin?.()
+    return group
   }
 
   async #commit(group: readonly Step[]): Promise<void> {

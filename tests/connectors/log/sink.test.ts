@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { deadLetterEncoder, sink, source } from 'headgate/log'
 import { describe, expect, it } from 'vitest'
 import type { DeadLetter, Sink } from '../../../src/model/connector.ts'
@@ -83,6 +84,13 @@ describe('a sink', () => {
     const to = await ready(sink<number>({ log, topic: 't' }))
     await Promise.all([0, 1, 2, 3].map((each) => write(to, [each * 2, each * 2 + 1])))
     expect(contents(log)).toEqual(['0', '1', '2', '3', '4', '5', '6', '7'])
+  })
+
+  it('leaves nothing behind on the signal of a write that is done', async () => {
+    const to = await ready(sink<string>({ log: await freshLog(), topic: 't' }))
+    const { signal } = new AbortController()
+    for (let round = 0; round < 3; round += 1) await to.write({ values: ['x'], origins: [origin()] }, signal)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   it('takes an aborted write back that has not begun', async () => {
