@@ -66,6 +66,11 @@ export class Measures {
     return n >= this.variance / (ACCURACY * ACCURACY) || lastedMs >= MOST_DURATIONS * typicalMs
   }
 
+  /** Durations after which a call that was just sent has most probably settled: the more calls vary, the more. */
+  get patience(): number {
+    return Math.min(8, Math.max(2, Math.exp(2.2 * Math.sqrt(this.variance))))
+  }
+
   learnVariance(sample: Sample): void {
     if (sample.n < 8) return
     this.variance += (Math.max(sample.variance, LEAST_VARIANCE) - this.variance) * (sample.n >= 30 ? 0.4 : 0.2)

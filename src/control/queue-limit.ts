@@ -104,7 +104,7 @@ export class QueueLimit {
     if (this.#phase === 'track') {
       if (nowMs >= this.#fromMs) this.#measures.window.add(value)
     } else if (this.#phase === 'slow-start') this.#cohort.settled(sequence, value)
-    else this.#experiment.measured(sequence, value)
+    else this.#experiment.measured(sequence, nowMs, value)
     this.step(nowMs)
   }
 
@@ -153,7 +153,7 @@ export class QueueLimit {
   step(nowMs: number): void {
     switch (this.#phase) {
       case 'slow-start':
-        if (this.#cohort.isComplete(nowMs, this.#typicalMs())) this.#roundDone(nowMs)
+        if (this.#isMeasured(nowMs)) this.#roundDone(nowMs)
         else if (this.#limit >= 8 && this.#measures.isAlarm(CLIMB_ALARM, this.baseline, this.#limit))
           this.#foundKnee(this.#measures.fast - this.baseline.value, nowMs)
         return
@@ -164,19 +164,19 @@ export class QueueLimit {
           this.#windowDone(nowMs)
         return
       case 'brake':
-        if (this.#cohort.isComplete(nowMs, this.#typicalMs())) this.#braked(nowMs)
+        if (this.#isMeasured(nowMs)) this.#braked(nowMs)
         else if (this.#isOverdue(nowMs)) this.#track(this.#limit, nowMs)
         return
       case 'probe':
         if (this.#cohort.isSent) this.#setLimit(Math.max(this.#limit, this.#experiment.top))
-        if (this.#cohort.isComplete(nowMs, this.#typicalMs())) this.#probed(nowMs)
+        if (this.#isMeasured(nowMs)) this.#probed(nowMs)
         else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
         return
       case 'waiting':
-        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, 0.05, 6, nowMs)
+        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, 6, nowMs)
         return
       case 'deep':
-        if (this.#cohort.isComplete(nowMs, this.#typicalMs())) this.#deepDone(nowMs)
+        if (this.#isMeasured(nowMs)) this.#deepDone(nowMs)
         else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
     }
   }
@@ -313,7 +313,7 @@ export class QueueLimit {
       return
     }
     if (cause === 'alarm' && this.#phase === 'track') this.#restores.alarmed(nowMs, this.#typicalMs())
-    if (cause === 'scheduled') this.#lower('probe', CUT, 0.04, 6, nowMs)
+    if (cause === 'scheduled') this.#lower('probe', CUT, this.#probeAccuracy, 6, nowMs)
     else this.#lower('brake', CUT, 0.07, 4, nowMs)
   }
 
@@ -321,7 +321,7 @@ export class QueueLimit {
     this.#phase = phase
     this.#phaseMs = nowMs
     this.#setLimit(this.#experiment.from * cut)
-    this.#experiment.begin(this.#limit, this.#sequence + 1, accuracy, turns, nowMs, this.#typicalMs())
+    this.#experiment.begin(this.#limit, accuracy, turns, nowMs, this.#typicalMs())
   }
 
   #braked(nowMs: number): void {
@@ -390,8 +390,17 @@ export class QueueLimit {
     return this.#options.queue * Math.max(1, 0.4 * Math.sqrt(limit))
   }
 
+  /** A baseline that is off by more than half the target queue would move the limit by as much. */
+  get #probeAccuracy(): number {
+    return Math.min(0.04, Math.max(0.01, (0.5 * this.#target(this.#limit)) / this.#limit))
+  }
+
   #typicalMs(): number {
     return this.#measures.typicalMs(this.baseline)
+  }
+
+  #isMeasured(nowMs: number): boolean {
+    return this.#cohort.isComplete(nowMs, this.#measures.patience * this.#typicalMs())
   }
 
   #isOverdue(nowMs: number): boolean {
