@@ -7,7 +7,22 @@
 export interface AttemptOutcome {
   /** `ignored`: says nothing about the downstream (the record was at fault, or the attempt was cancelled). */
   readonly kind: 'success' | 'overloaded' | 'timeout' | 'failed' | 'ignored'
+  /** For `overloaded`: 429 is a quota, anything else (503, or unknown) a downstream that is too busy. */
+  readonly status?: number | undefined
+  /** How long the downstream asked to be left alone, in ms from now. */
   readonly retryAfterMs?: number | undefined
+  /** The RateLimit headers of the answer, where it had any. */
+  readonly rateLimit?: RateLimitFigures | undefined
+}
+
+/** What RateLimit (or X-RateLimit) headers say, whatever the answer was. */
+export interface RateLimitFigures {
+  /** Calls that one count allows. */
+  readonly limit?: number | undefined
+  /** Calls that are left of it. */
+  readonly remaining?: number | undefined
+  /** Ms from now until it begins anew. */
+  readonly resetMs?: number | undefined
 }
 
 /** What `sent` hands out and `settled` takes back, opaque to the stage. */

@@ -1,0 +1,62 @@
+/**
+ * A quota as the downstream states it in its RateLimit headers (IETF draft): so many calls remain, and the count begins
+ * anew in so many ms. What remains is spread over the time until then, so that no call is ever refused and no search is
+ * needed. Invariant: an upper bound that is at most `TRUSTED_MS` old, or none.
+ */
+import type { RateLimitFigures } from './limiter.ts'
+
+const TRUSTED_MS = 60_000
+const LONGEST_RESET_MS = 60_000
+/** While more than this share of the quota remains per share of the time, nothing is held back at all. */
+const MOST = 1e9
+
+export class HeaderQuota {
+  #remaining = Number.POSITIVE_INFINITY
+  #resetAtMs = 0
+  #seenMs = Number.NEGATIVE_INFINITY
+  /** Sequence number of the call that brought the figures: later ones are not in them. */
+  #sequence = 0
+  #nextMs = 0
+
+  isKnown(nowMs: number): boolean {
+    return nowMs - this.#seenMs < TRUSTED_MS
+  }
+
+  /** Figures that came with the answer to a call. */
+  seen(figures: RateLimitFigures, sequence: number, nowMs: number): void {
+    const { remaining, resetMs } = figures
+    if (remaining === undefined || resetMs === undefined) return
+    if (!(remaining >= 0 && remaining <= MOST) || !(resetMs >= 0)) return
+    this.#seenMs = nowMs
+    const resetAtMs = nowMs + Math.min(LONGEST_RESET_MS, resetMs)
+    // Answers overtake one another: within one count the lowest figure is the newest.
+    const sameCount = Math.abs(resetAtMs - this.#resetAtMs) < Math.max(1000, 0.05 * resetMs) && nowMs < this.#resetAtMs
+    if (sameCount && sequence < this.#sequence) return
+    this.#remaining = remaining
+    this.#resetAtMs = resetAtMs
+    this.#sequence = Math.max(sequence, this.#sequence)
+  }
+
+  /** 0 when the stated quota allows a call now, else ms until it does. `latestSequence`: of the last call sent. */
+  waitMs(latestSequence: number, nowMs: number): number {
+    if (!this.isKnown(nowMs) || nowMs >= this.#resetAtMs) return 0
+    const left = this.#remaining - (latestSequence - this.#sequence)
+    const untilResetMs = this.#resetAtMs - nowMs
+    if (left <= 0) return untilResetMs
+    return Math.min(untilResetMs, Math.max(0, this.#nextMs - nowMs))
+  }
+
+  sent(latestSequence: number, nowMs: number): void {
+    if (!this.isKnown(nowMs) || nowMs >= this.#resetAtMs) return
+    const left = Math.max(1, this.#remaining - (latestSequence - this.#sequence))
+    const spacingMs = (this.#resetAtMs - nowMs) / left
+    this.#nextMs = Math.max(this.#nextMs, nowMs - 5) + spacingMs
+  }
+
+  /** Calls a second that the figures allow; Infinity when nothing is known. */
+  perSecond(latestSequence: number, nowMs: number): number {
+    if (!this.isKnown(nowMs) || nowMs >= this.#resetAtMs) return Number.POSITIVE_INFINITY
+    const left = Math.max(0, this.#remaining - (latestSequence - this.#sequence))
+    return (left / (this.#resetAtMs - nowMs)) * 1000
+  }
+}
