@@ -16,7 +16,7 @@ import { believed, Gate } from './gate.ts'
 import { HeaderQuota } from './header-quota.ts'
 import { logMs } from './latency.ts'
 import { type Learned, usable } from './learned.ts'
-import type { AttemptOutcome, Limiter, Permit } from './limiter.ts'
+import type { AttemptOutcome, GateReason, Limiter, Permit } from './limiter.ts'
 import { Permits } from './permits.ts'
 import { type Phase, QueueLimit } from './queue-limit.ts'
 import { Quota } from './quota.ts'
@@ -32,9 +32,9 @@ const LEAST_PROBE_MS = 5000
 /** Time-outs without a success since their calls were sent that mean an outage rather than slow calls. */
 const SILENT_TIMEOUTS = 4
 const TIMEOUT_COST = 2
+/** A shorter wait could be lost in the digits of a clock that counts from 1970. */
+const LEAST_WAIT_MS = 0.01
 const TOO_MANY_REQUESTS = 429
-
-export type GateReason = 'retry-after' | 'breaker' | 'concurrency' | 'rate'
 
 export interface ControllerSnapshot {
   /** Calls that may be in flight. */
@@ -108,9 +108,17 @@ export class Controller implements Limiter {
     return this.#permits.inFlight
   }
 
+  get reason(): GateReason | null {
+    return this.#reason
+  }
+
+  get isDown(): boolean {
+    return this.#breaker.state !== 'closed'
+  }
+
   /**
-   * 0: send now. Otherwise how many ms from `nowMs` to wait before asking again; Infinity: until a call settles (ask
-   * again after `patienceMs` if none does). Asking more often changes nothing.
+   * 0: send now. Otherwise the instant at which to ask again, in ms on the clock of `nowMs` and later than it;
+   * Infinity: when a call settles (ask again after `patienceMs` if none does). Asking more often changes nothing.
    */
   admit(nowMs: number): number {
     const now = this.#advance(nowMs)
@@ -124,15 +132,17 @@ export class Controller implements Limiter {
       return this.#wait('concurrency', Number.POSITIVE_INFINITY, now)
     }
     const rateMs = this.#headers.isKnown(now) ? this.#headers.waitMs(this.#sequence, now) : this.#quota.waitMs(now)
-    if (rateMs > 0) return this.#wait('rate', rateMs, now)
+    if (rateMs > 0) return this.#wait('quota', rateMs, now)
     this.#reason = null
     return 0
   }
 
   /** As `admit`, for a call that is a retry: it also needs the retry budget to pay `cost` (2 after a time-out). */
   admitRetry(nowMs: number, cost = 1): number {
-    const waitMs = this.admit(nowMs)
-    return waitMs > 0 ? waitMs : this.#budget.waitMs(bounded(cost, TIMEOUT_COST), this.#nowMs)
+    const askMs = this.admit(nowMs)
+    if (askMs > 0) return askMs
+    const waitMs = this.#budget.waitMs(bounded(cost, TIMEOUT_COST), this.#nowMs)
+    return waitMs > 0 ? this.#nowMs + Math.max(waitMs, LEAST_WAIT_MS) - this.#clock.aheadMs : 0
   }
 
   /** A call is sent, whatever `admit` said. The permit is opaque; it goes back with `settled`. */
@@ -189,7 +199,9 @@ export class Controller implements Limiter {
         return
       default:
         this.#queue.dropped(sequence)
-        if (sequence === this.#probeSequence) this.#breaker.undecided()
+        if (sequence !== this.#probeSequence) return
+        if (outcome.answered === true) this.#reopen(now)
+        else this.#breaker.undecided()
     }
   }
 
@@ -201,6 +213,12 @@ export class Controller implements Limiter {
     const now = this.#advance(nowMs)
     if (this.#breaker.state === 'half-open') return Math.max(0, this.#probeSentMs + this.#probePatienceMs() - now)
     return Math.max(0, this.#permits.oldestMs + this.#lostAfterMs() - now)
+  }
+
+  /** Changes the highest limit from now on, a whole number of calls; a `min` above it comes down with it. */
+  change({ max }: { readonly max: number }): void {
+    const check = checkControllerOptions('Controller.change', { max })
+    this.#queue.setMax(check.max)
   }
 
   snapshot(): ControllerSnapshot {
@@ -248,9 +266,15 @@ export class Controller implements Limiter {
       this.#queue.succeeded(sequence)
       this.#queue.measured(sequence, now, logMs(tookMs), this.#clock.aheadMs)
     } else if (sequence >= this.#probeSequence && this.#breaker.state === 'half-open') {
-      this.#breaker.succeeded()
-      this.#queue.resume(now)
+      this.#reopen(now)
     }
+  }
+
+  /** The probe was answered: the downstream is back. */
+  #reopen(now: number): void {
+    if (this.#breaker.state !== 'half-open') return
+    this.#breaker.succeeded()
+    this.#queue.resume(now)
   }
 
   #timedOut(sequence: number, sentMs: number, tookMs: number, now: number): void {
@@ -317,8 +341,8 @@ export class Controller implements Limiter {
 
   #wait(reason: GateReason, waitMs: number, now: number): number {
     this.#reason = reason
-    this.#reasonMs = now + waitMs
-    return waitMs
+    this.#reasonMs = now + Math.max(waitMs, LEAST_WAIT_MS)
+    return this.#reasonMs - this.#clock.aheadMs
   }
 }
 

@@ -3,7 +3,7 @@
  * anew in so many ms. What remains is spread over the time until then, so that no call is ever refused and no search is
  * needed. Invariant: an upper bound that is at most `TRUSTED_MS` old, or none.
  */
-import type { RateLimitFigures } from './limiter.ts'
+import type { RateLimitFigures } from '../model/rate-limit.ts'
 
 const TRUSTED_MS = 60_000
 const LONGEST_RESET_MS = 60_000

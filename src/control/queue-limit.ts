@@ -41,7 +41,7 @@ export interface QueueLimitOptions {
 
 export class QueueLimit {
   readonly baseline = new Baseline()
-  readonly #options: QueueLimitOptions
+  #options: QueueLimitOptions
   readonly #cohort = new Cohort()
   readonly #measures = new Measures()
   readonly #failures = new Failures()
@@ -74,6 +74,12 @@ export class QueueLimit {
   /** Calls that may be in flight, a whole number. */
   get limit(): number {
     return Math.floor(this.#limit + 1e-9)
+  }
+
+  /** From now on the limit rises to this at most. */
+  setMax(max: number): void {
+    this.#options = { ...this.#options, max, min: Math.min(this.#options.min, max) }
+    this.#setLimit(this.#limit)
   }
 
   get phase(): Phase {
