@@ -53,6 +53,8 @@ export class QueueLimit {
   #phase: Phase = 'slow-start'
   #phaseMs: number
   #sequence = 0
+  /** Calls sent before the limit fell still show the queue that it made. */
+  #validFrom = 0
   /** The track window counts what settles from here on. */
   #fromMs: number
   #growth = 2
@@ -100,7 +102,7 @@ export class QueueLimit {
   /** A call took `value` (a logarithm of ms): it succeeded, or it lasted so long until it was given up. */
   measured(sequence: number, nowMs: number, value: number, aheadMs: number): void {
     this.#aheadMs = aheadMs
-    this.#measures.settled(value, this.#limit)
+    if (sequence >= this.#validFrom) this.#measures.settled(value, this.#limit)
     if (this.#phase === 'track') {
       if (nowMs >= this.#fromMs) this.#measures.window.add(value)
     } else if (this.#phase === 'slow-start') this.#cohort.settled(sequence, value)
@@ -168,6 +170,12 @@ export class QueueLimit {
         else if (this.#isOverdue(nowMs)) this.#track(this.#limit, nowMs)
         return
       case 'probe':
+        if (this.#measures.isAlarm(ALARM, this.baseline, this.#limit)) {
+          // It has become slower in spite of the cut: whatever that is, the limit does not go back now.
+          this.#experiment.cause = 'alarm'
+          this.#phase = 'brake'
+          return
+        }
         if (this.#cohort.isSent) this.#setLimit(Math.max(this.#limit, this.#experiment.top))
         if (this.#isMeasured(nowMs)) this.#probed(nowMs)
         else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
@@ -214,14 +222,14 @@ export class QueueLimit {
     const rise = sample.mean - this.baseline.value
     const error = this.#measures.errorOf(sample.n, this.baseline.n)
     if (rise <= CALM + 2 * error) {
-      this.baseline.observed(sample, error)
+      if (sample.n >= 8) this.baseline.observed(sample, error)
       if (this.#measures.isSaturated) {
-        if (this.#resumeTo === 0) this.baseline.pool(sample)
+        if (this.#resumeTo === 0 && rise <= error) this.baseline.pool(sample)
         this.#grow(nowMs)
       } else this.#beginRound(nowMs)
-    } else if (!this.#again && sample.n < 60 && rise < CLIMB_ALARM + 2 * error) {
+    } else if (!this.#again && sample.n < 30 && rise < ALARM + 2 * error) {
       this.#beginRound(nowMs)
-      this.#cohort.begin(nowMs, Math.max(2 * this.#limit, 16))
+      this.#cohort.begin(nowMs, Math.max(this.#limit, 16))
       this.#again = true
     } else this.#foundKnee(rise, nowMs)
   }
@@ -252,19 +260,22 @@ export class QueueLimit {
   // track
 
   #track(limit: number, nowMs: number): void {
+    const isLower = limit < this.#limit
     this.#phase = 'track'
     this.#brakes = 0
-    this.#tracking.restart()
     this.#resumeTo = 0
+    this.#tracking.restart()
     this.#setLimit(limit)
     this.#measures.restart()
-    this.#beginWindow(nowMs, true)
+    this.#beginWindow(nowMs, isLower ? 2 : 1)
+    if (isLower) this.#validFrom = this.#sequence + 1
   }
 
-  #beginWindow(nowMs: number, skip: boolean): void {
+  /** Counts what settles once `skip` durations have passed. */
+  #beginWindow(nowMs: number, skip: number): void {
     this.#phaseMs = nowMs
     this.#measures.restartWindow()
-    this.#fromMs = skip ? nowMs + this.#typicalMs() : nowMs
+    this.#fromMs = nowMs + skip * this.#typicalMs()
   }
 
   #windowDone(nowMs: number): void {
@@ -284,16 +295,16 @@ export class QueueLimit {
     const before = this.limit
     if (this.#measures.isSaturated) {
       this.#good = limit
-      this.#setLimit(Math.min(this.#tracking.next(limit, rise, error, target), this.#failures.ceilingAt(nowMs)))
+      this.#setLimit(Math.min(this.#tracking.next(limit, before, rise, error, target), this.#failures.ceilingAt(nowMs)))
     } else this.#setLimit(this.#tracking.lowered(limit, rise, error, target))
-    this.#beginWindow(nowMs, this.limit !== before)
+    this.#beginWindow(nowMs, this.limit === before ? 0 : 1)
   }
 
   // probing down
 
   #scheduledProbe(nowMs: number): void {
     if (this.limit < 2 || !this.#measures.isSaturated || !this.baseline.isKnown) {
-      this.schedule.postpone(nowMs, this.#aheadMs, this.#typicalMs())
+      this.schedule.postpone(nowMs, this.#aheadMs)
       return
     }
     this.#cut('scheduled', nowMs)
@@ -321,6 +332,7 @@ export class QueueLimit {
     this.#phase = phase
     this.#phaseMs = nowMs
     this.#setLimit(this.#experiment.from * cut)
+    this.#validFrom = this.#sequence + 1
     this.#experiment.begin(this.#limit, accuracy, turns, nowMs, this.#typicalMs())
   }
 
@@ -329,7 +341,8 @@ export class QueueLimit {
     const rise = after - this.baseline.value
     if (n === 0) this.#track(this.#limit, nowMs)
     else if (cause === 'alarm' && rise <= CLEAN + 2 * error) {
-      this.#track(this.#restores.tryNow(nowMs) ? top : this.#limit, nowMs)
+      if (this.#restores.tryNow(nowMs)) this.#track(top, nowMs)
+      else this.#climb(this.#limit, 1.25, nowMs)
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
@@ -359,7 +372,7 @@ export class QueueLimit {
   }
 
   #probeFailed(nowMs: number): void {
-    this.schedule.postpone(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.postpone(nowMs, this.#aheadMs)
     this.#track(this.#experiment.top, nowMs)
   }
 
@@ -387,7 +400,7 @@ export class QueueLimit {
 
   /** Calls that may queue: concave in the limit. */
   #target(limit: number): number {
-    return this.#options.queue * Math.max(1, 0.4 * Math.sqrt(limit))
+    return this.#options.queue * Math.max(0.7, 0.3 * Math.sqrt(limit))
   }
 
   /** A baseline that is off by more than half the target queue would move the limit by as much. */
