@@ -66,7 +66,9 @@ export class Measures {
   isWindowDone(limit: number, lastedMs: number, typicalMs: number): boolean {
     const { n } = this.window
     if (n < (limit < 4 ? 4 : 8) || lastedMs < 0.8 * typicalMs) return false
-    return n >= this.variance / (ACCURACY * ACCURACY) || lastedMs >= MOST_DURATIONS * typicalMs
+    // With few calls in flight a step of one is a large one, and needs no more accuracy than that.
+    const accuracy = Math.max(ACCURACY, 0.25 / limit)
+    return n >= this.variance / (accuracy * accuracy) || lastedMs >= MOST_DURATIONS * typicalMs
   }
 
   /** Durations after which a call that was just sent has most probably settled: the more calls vary, the more. */

@@ -227,7 +227,7 @@ export class QueueLimit {
         if (this.#resumeTo === 0 && rise <= error) this.baseline.pool(sample)
         this.#grow(nowMs)
       } else this.#beginRound(nowMs)
-    } else if (!this.#again && sample.n < 30 && rise < ALARM + 2 * error) {
+    } else if (!this.#again && (sample.n < 8 || (sample.n < 30 && rise < ALARM + 2 * error))) {
       this.#beginRound(nowMs)
       this.#cohort.begin(nowMs, Math.max(this.#limit, 16))
       this.#again = true
@@ -403,9 +403,9 @@ export class QueueLimit {
     return this.#options.queue * Math.max(0.7, 0.3 * Math.sqrt(limit))
   }
 
-  /** A baseline that is off by more than half the target queue would move the limit by as much. */
+  /** A baseline that is off by the target queue would move the limit by as much; the mean of four is twice as good. */
   get #probeAccuracy(): number {
-    return Math.min(0.04, Math.max(0.01, (0.5 * this.#target(this.#limit)) / this.#limit))
+    return Math.min(0.04, Math.max(0.01, this.#target(this.#limit) / this.#limit))
   }
 
   #typicalMs(): number {
