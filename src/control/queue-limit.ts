@@ -181,7 +181,7 @@ export class QueueLimit {
         else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
         return
       case 'waiting':
-        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, 6, nowMs)
+        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, 3, nowMs)
         return
       case 'deep':
         if (this.#isMeasured(nowMs)) this.#deepDone(nowMs)
@@ -324,6 +324,7 @@ export class QueueLimit {
       return
     }
     if (cause === 'alarm' && this.#phase === 'track') this.#restores.alarmed(nowMs, this.#typicalMs())
+    if (cause !== 'scheduled') this.schedule.postpone(nowMs, this.#aheadMs)
     if (cause === 'scheduled') this.#lower('probe', CUT, this.#probeAccuracy, 6, nowMs)
     else this.#lower('brake', CUT, 0.07, 4, nowMs)
   }
@@ -341,14 +342,14 @@ export class QueueLimit {
     const rise = after - this.baseline.value
     if (n === 0) this.#track(this.#limit, nowMs)
     else if (cause === 'alarm' && rise <= CLEAN + 2 * error) {
-      if (this.#restores.tryNow(nowMs)) this.#track(top, nowMs)
+      // After a second cut this says nothing about the limit before the first.
+      if (this.#brakes === 0 && this.#restores.tryNow(nowMs)) this.#track(top, nowMs)
       else this.#climb(this.#limit, 1.25, nowMs)
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
     } else if (elasticity > NOT_OURS) {
       // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
-      if (this.#failures.timedOutShare < 0.01) this.#setLimit(top)
       this.#phase = 'waiting'
       this.#slotMs = deepSlotMs(nowMs, this.#aheadMs, this.#typicalMs())
     } else this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
