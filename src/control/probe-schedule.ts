@@ -6,7 +6,8 @@ const FIRST_MS = 500
 const LONGEST_MS = 10_000
 /** A probe costs a few durations of a call: in the long run it comes once in so many of them, at first more often. */
 const DURATIONS = 60
-const FIRST_DURATIONS = 8
+const FIRST_DURATIONS = 5
+const SLOT_DURATIONS = 8
 const LONGEST_INTERVAL_MS = 600_000
 const MOVED = 0.05
 
@@ -41,7 +42,7 @@ export class ProbeSchedule {
 
 /** The next slot for a deep probe: the first round second, or two, four … seconds where calls take longer. */
 export function deepSlotMs(nowMs: number, aheadMs: number, typicalMs: number): number {
-  return nextSlot(nowMs, aheadMs, atLeast(1000, FIRST_DURATIONS * typicalMs))
+  return nextSlot(nowMs, aheadMs, atLeast(1000, SLOT_DURATIONS * typicalMs))
 }
 
 /** `intervalMs`, doubled until it is at least so much: the slots of all clients are multiples of one another. */

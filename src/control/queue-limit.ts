@@ -221,13 +221,14 @@ export class QueueLimit {
     }
     const rise = sample.mean - this.baseline.value
     const error = this.#measures.errorOf(sample.n, this.baseline.n)
-    if (rise <= CALM + 2 * error) {
+    // What may be noise is measured a second time before it counts, in either direction.
+    if (rise <= CALM + (this.#again ? 1 : 0.5) * error) {
       if (sample.n >= 8) this.baseline.observed(sample, error)
       if (this.#measures.isSaturated) {
         if (this.#resumeTo === 0 && rise <= error) this.baseline.pool(sample)
         this.#grow(nowMs)
       } else this.#beginRound(nowMs)
-    } else if (!this.#again && (sample.n < 8 || (sample.n < 30 && rise < ALARM + 2 * error))) {
+    } else if (!this.#again && (sample.n < 8 || (sample.n < 60 && rise < ALARM + 2 * error))) {
       this.#beginRound(nowMs)
       this.#cohort.begin(nowMs, Math.max(this.#limit, 16))
       this.#again = true
@@ -252,9 +253,8 @@ export class QueueLimit {
   }
 
   #foundLevel(limit: number, nowMs: number): void {
-    this.#resumeTo = 0
     this.#track(limit, nowMs)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.restart(nowMs, this.#aheadMs, Math.min(this.#typicalMs(), Math.exp(this.baseline.value)))
   }
 
   // track
@@ -344,7 +344,10 @@ export class QueueLimit {
     else if (cause === 'alarm' && rise <= CLEAN + 2 * error) {
       // After a second cut this says nothing about the limit before the first.
       if (this.#brakes === 0 && this.#restores.tryNow(nowMs)) this.#track(top, nowMs)
-      else this.#climb(this.#limit, 1.25, nowMs)
+      else {
+        this.#resumeTo = 0.9 * top
+        this.#climb(this.#limit, 1.25, nowMs)
+      }
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
@@ -388,6 +391,7 @@ export class QueueLimit {
     this.baseline.set(after, n)
     this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
     // As slow with a quarter in flight: the way has become longer, and more calls fit on it.
+    this.#resumeTo = 0
     if (fall <= 0.25 * rise + 2 * errorOfFall) this.#climb(top, 1.4, nowMs)
     else this.#track(top * Math.exp(-Math.max(0, fall)) + this.#target(top), nowMs)
   }
