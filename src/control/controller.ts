@@ -241,6 +241,7 @@ export class Controller implements Limiter {
 
   #succeeded(sequence: number, sentMs: number, tookMs: number, now: number): void {
     this.#budget.deposit(1, now)
+    this.#quota.succeeded()
     this.#silentTimeouts = 0
     if (sentMs > this.#lastSuccessSentMs) this.#lastSuccessSentMs = now
     if (this.#breaker.state === 'closed') {
