@@ -5,7 +5,15 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Gate } from '../../../src/sim/scenario.ts'
+import { Aimd } from './aimd.ts'
+import { Arc } from './arc.ts'
+import { AwsAdaptive } from './aws.ts'
+import { Envoy } from './envoy.ts'
+import { Failsafe } from './failsafe.ts'
 import { Fixed } from './fixed.ts'
+import { Gradient2 } from './gradient2.ts'
+import { Patient } from './patient.ts'
+import { Vegas } from './vegas.ts'
 
 export interface Algorithm {
   readonly name: string
@@ -15,7 +23,27 @@ export interface Algorithm {
 
 export const HEADGATE = 'headgate'
 
-const BASELINES: readonly Algorithm[] = [{ name: 'fixed 1000', make: () => new Fixed(1000) }]
+const LIMITERS: readonly Algorithm[] = [
+  { name: 'vegas', make: (seed) => new Vegas(seed) },
+  { name: 'gradient2', make: () => new Gradient2() },
+  { name: 'envoy', make: (seed, nowMs) => new Envoy(seed, nowMs) },
+  { name: 'vector arc', make: () => new Arc() },
+  { name: 'failsafe', make: () => new Failsafe() },
+  { name: 'aimd', make: () => new Aimd() },
+  { name: 'aws adaptive', make: (_seed, nowMs) => new AwsAdaptive(nowMs) },
+  { name: 'fixed 1000', make: () => new Fixed(1000) },
+]
+
+const BASELINES: readonly Algorithm[] = LIMITERS.map(({ name, make }) => ({
+  name,
+  make: (seed, nowMs) => new Patient(make(seed, nowMs), seed),
+}))
+
+/** For the retry storms: failed records are sent again at once, without a limit and with a fixed one. */
+export const STORMY: readonly Algorithm[] = [
+  { name: 'naive', make: () => new Fixed(Number.POSITIVE_INFINITY) },
+  { name: 'fixed 1000, retries at once', make: () => new Fixed(1000) },
+]
 
 interface ControllerModule {
   readonly Controller: new (options: { readonly seed: number }, nowMs: number) => Gate
