@@ -19,11 +19,18 @@ export interface Algorithm {
   readonly name: string
   /** Constructs the gate of one client. */
   make(seed: number, nowMs: number): Gate
+  /** The same without the client's own waiting, to measure what it costs. */
+  bare(seed: number, nowMs: number): Gate
 }
 
 export const HEADGATE = 'headgate'
 
-const LIMITERS: readonly Algorithm[] = [
+interface Limiter {
+  readonly name: string
+  make(seed: number, nowMs: number): Gate
+}
+
+const LIMITERS: readonly Limiter[] = [
   { name: 'vegas', make: (seed) => new Vegas(seed) },
   { name: 'gradient2', make: () => new Gradient2() },
   { name: 'envoy', make: (seed, nowMs) => new Envoy(seed, nowMs) },
@@ -37,13 +44,19 @@ const LIMITERS: readonly Algorithm[] = [
 const BASELINES: readonly Algorithm[] = LIMITERS.map(({ name, make }) => ({
   name,
   make: (seed, nowMs) => new Patient(make(seed, nowMs), seed),
+  bare: make,
 }))
 
 /** For the retry storms: failed records are sent again at once, without a limit and with a fixed one. */
 export const STORMY: readonly Algorithm[] = [
-  { name: 'naive', make: () => new Fixed(Number.POSITIVE_INFINITY) },
-  { name: 'fixed 1000, retries at once', make: () => new Fixed(1000) },
+  impatient('naive', Number.POSITIVE_INFINITY),
+  impatient('fixed 1000, retries at once', 1000),
 ]
+
+function impatient(name: string, limit: number): Algorithm {
+  const make = (): Gate => new Fixed(limit)
+  return { name, make, bare: make }
+}
 
 interface ControllerModule {
   readonly Controller: new (options: { readonly seed: number }, nowMs: number) => Gate
@@ -53,7 +66,8 @@ async function headgate(): Promise<Algorithm | null> {
   const file = new URL('../../../src/control/controller.ts', import.meta.url)
   if (!existsSync(fileURLToPath(file))) return null
   const { Controller } = (await import(file.href)) as ControllerModule
-  return { name: HEADGATE, make: (seed, nowMs) => new Controller({ seed }, nowMs) }
+  const make = (seed: number, nowMs: number): Gate => new Controller({ seed }, nowMs)
+  return { name: HEADGATE, make, bare: make }
 }
 
 /** All of them, Headgate first; those that are not there by name. */
