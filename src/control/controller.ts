@@ -123,7 +123,7 @@ export class Controller implements Limiter {
     if (this.#permits.inFlight >= this.#queue.limit && this.#breaker.state === 'closed') {
       return this.#wait('concurrency', Number.POSITIVE_INFINITY, now)
     }
-    const rateMs = this.#headers.isKnown(now) ? this.#headers.waitMs(this.#sequence, now) : this.#quota.waitMs(now)
+    const rateMs = Math.max(this.#headers.waitMs(this.#sequence, now), this.#quota.waitMs(now))
     if (rateMs > 0) return this.#wait('rate', rateMs, now)
     this.#reason = null
     return 0

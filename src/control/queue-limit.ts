@@ -403,9 +403,12 @@ export class QueueLimit {
     this.#limit = limit > min ? Math.min(limit, max) : min
   }
 
-  /** Calls that may queue: concave in the limit. */
+  /**
+   * Calls that may queue: concave in the limit, and more where calls vary much by themselves. There the same wait is a
+   * smaller part of the slowest calls, and a small queue could not be told from noise.
+   */
   #target(limit: number): number {
-    return this.#options.queue * Math.max(0.7, 0.3 * Math.sqrt(limit))
+    return this.#options.queue * Math.max(0.7, 0.3 * Math.sqrt(limit)) * this.#measures.tolerance
   }
 
   /** A baseline that is off by the target queue would move the limit by as much; the mean of four is twice as good. */
