@@ -76,9 +76,9 @@ export class Measures {
     return Math.min(8, Math.max(2, Math.exp(2.2 * Math.sqrt(this.variance))))
   }
 
-  /** From 1, where calls vary little, to 4, where the slowest percent takes many times as long as the usual call. */
+  /** From 1, where calls vary little, to 6, where the slowest percent takes many times as long as the usual call. */
   get tolerance(): number {
-    return Math.min(4, Math.max(1, Math.exp(2 * (Math.sqrt(this.variance) - 0.3))))
+    return Math.min(6, Math.max(1, Math.exp(3 * (Math.sqrt(this.variance) - 0.3))))
   }
 
   /** The first guess gives way to what is seen; later the last few windows count. */

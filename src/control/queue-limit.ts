@@ -28,7 +28,7 @@ const CUT = 0.6
 const DEEP_CUT = 0.25
 /** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
 const OURS = 0.5
-const NOT_OURS = 0.8
+const NOT_OURS = 0.7
 const TRANSIENT = 1.3
 
 export interface QueueLimitOptions {
@@ -61,6 +61,8 @@ export class QueueLimit {
   #resumeTo = 0
   #again = false
   #brakes = 0
+  /** The queue was found to be ours and was cut: if the alarm comes back all the same, it is the baseline that is off. */
+  #suspect = false
   #slotMs = 0
   #good = 0
   #aheadMs = 0
@@ -286,6 +288,7 @@ export class QueueLimit {
     const error = this.#measures.errorOf(sample.n)
     this.baseline.observed(sample, error)
     const rise = sample.mean - this.baseline.value
+    if (rise < CALM) this.#suspect = false
     const limit = this.#limit
     const target = this.#target(limit)
     if (this.limit > 1 && this.#tracking.isDrift(rise, error, target, limit)) {
@@ -351,11 +354,14 @@ export class QueueLimit {
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (elasticity > NOT_OURS) {
+    } else if (this.#suspect || elasticity > NOT_OURS - errorOfElasticity) {
       // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
       this.#phase = 'waiting'
       this.#slotMs = deepSlotMs(nowMs, this.#aheadMs, this.#typicalMs())
-    } else this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
+    } else {
+      this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
+      this.#suspect = true
+    }
   }
 
   #probed(nowMs: number): void {
@@ -388,6 +394,7 @@ export class QueueLimit {
     }
     const rise = Math.max(0, before - this.baseline.value)
     const fall = before - after
+    this.#suspect = false
     this.baseline.set(after, n)
     this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
     // As slow with a quarter in flight: the way has become longer, and more calls fit on it.
@@ -408,7 +415,7 @@ export class QueueLimit {
    * smaller part of the slowest calls, and a small queue could not be told from noise.
    */
   #target(limit: number): number {
-    return this.#options.queue * Math.max(0.7, 0.3 * Math.sqrt(limit)) * this.#measures.tolerance
+    return this.#options.queue * Math.max(0.7, 0.35 * Math.sqrt(limit)) * this.#measures.tolerance
   }
 
   /** A baseline that is off by the target queue would move the limit by as much; the mean of four is twice as good. */
