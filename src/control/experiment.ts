@@ -52,7 +52,9 @@ export class Experiment {
     this.#before.reset()
     this.#measures.restart()
     const calls = Math.min(variance / (accuracy * accuracy), turns * to)
-    this.#cohort.begin(nowMs + SETTLE * typicalMs, Math.max(LEAST_CALLS, calls))
+    // A probe takes a whole turn of calls at least: that costs little, and the baseline rests on it.
+    const least = this.cause === 'scheduled' ? Math.max(LEAST_CALLS, to) : LEAST_CALLS
+    this.#cohort.begin(nowMs + SETTLE * typicalMs, Math.max(least, calls))
   }
 
   measured(sequence: number, nowMs: number, value: number): void {

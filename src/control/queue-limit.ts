@@ -28,7 +28,7 @@ const CUT = 0.6
 const DEEP_CUT = 0.25
 /** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
 const OURS = 0.5
-const NOT_OURS = 0.8
+const NOT_OURS = 0.7
 const TRANSIENT = 1.3
 
 export interface QueueLimitOptions {
@@ -53,12 +53,16 @@ export class QueueLimit {
   #phase: Phase = 'slow-start'
   #phaseMs: number
   #sequence = 0
+  /** Calls sent before the limit fell still show the queue that it made. */
+  #validFrom = 0
   /** The track window counts what settles from here on. */
   #fromMs: number
   #growth = 2
   #resumeTo = 0
   #again = false
   #brakes = 0
+  /** The queue was found to be ours and was cut: if the alarm comes back all the same, it is the baseline that is off. */
+  #suspect = false
   #slotMs = 0
   #good = 0
   #aheadMs = 0
@@ -99,14 +103,14 @@ export class QueueLimit {
 
   sent(sequence: number, nowMs: number, inFlight: number): void {
     this.#sequence = sequence
-    this.#measures.sent(inFlight, this.limit)
+    this.#measures.sent(inFlight, this.limit, nowMs)
     if (this.#phase !== 'track' && this.#phase !== 'waiting') this.#cohort.sent(sequence, nowMs)
   }
 
   /** A call took `value` (a logarithm of ms): it succeeded, or it lasted so long until it was given up. */
   measured(sequence: number, nowMs: number, value: number, aheadMs: number): void {
     this.#aheadMs = aheadMs
-    this.#measures.settled(value, this.#limit)
+    if (sequence >= this.#validFrom) this.#measures.settled(value, this.#limit)
     if (this.#phase === 'track') {
       if (nowMs >= this.#fromMs) this.#measures.window.add(value)
     } else if (this.#phase === 'slow-start') this.#cohort.settled(sequence, value)
@@ -174,12 +178,18 @@ export class QueueLimit {
         else if (this.#isOverdue(nowMs)) this.#track(this.#limit, nowMs)
         return
       case 'probe':
+        if (this.#measures.isAlarm(ALARM, this.baseline, this.#limit)) {
+          // It has become slower in spite of the cut: whatever that is, the limit does not go back now.
+          this.#experiment.cause = 'alarm'
+          this.#phase = 'brake'
+          return
+        }
         if (this.#cohort.isSent) this.#setLimit(Math.max(this.#limit, this.#experiment.top))
         if (this.#isMeasured(nowMs)) this.#probed(nowMs)
         else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
         return
       case 'waiting':
-        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, 6, nowMs)
+        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, 3, nowMs)
         return
       case 'deep':
         if (this.#isMeasured(nowMs)) this.#deepDone(nowMs)
@@ -219,15 +229,16 @@ export class QueueLimit {
     }
     const rise = sample.mean - this.baseline.value
     const error = this.#measures.errorOf(sample.n, this.baseline.n)
-    if (rise <= CALM + 2 * error) {
-      this.baseline.observed(sample, error)
+    // What may be noise is measured a second time before it counts, in either direction.
+    if (rise <= CALM + (this.#again ? 1 : 0.5) * error) {
+      if (sample.n >= 8) this.baseline.observed(sample, error)
       if (this.#measures.isSaturated) {
-        if (this.#resumeTo === 0) this.baseline.pool(sample)
+        if (this.#resumeTo === 0 && rise <= error) this.baseline.pool(sample)
         this.#grow(nowMs)
       } else this.#beginRound(nowMs)
-    } else if (!this.#again && sample.n < 60 && rise < CLIMB_ALARM + 2 * error) {
+    } else if (!this.#again && (sample.n < 8 || (sample.n < 60 && rise < ALARM + 2 * error))) {
       this.#beginRound(nowMs)
-      this.#cohort.begin(nowMs, Math.max(2 * this.#limit, 16))
+      this.#cohort.begin(nowMs, Math.max(this.#limit, 16))
       this.#again = true
     } else this.#foundKnee(rise, nowMs)
   }
@@ -250,27 +261,29 @@ export class QueueLimit {
   }
 
   #foundLevel(limit: number, nowMs: number): void {
-    this.#resumeTo = 0
     this.#track(limit, nowMs)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.restart(nowMs, this.#aheadMs, Math.min(this.#typicalMs(), Math.exp(this.baseline.value)))
   }
 
   // track
 
   #track(limit: number, nowMs: number): void {
+    const isLower = limit < this.#limit
     this.#phase = 'track'
     this.#brakes = 0
-    this.#tracking.restart()
     this.#resumeTo = 0
+    this.#tracking.restart()
     this.#setLimit(limit)
     this.#measures.restart()
-    this.#beginWindow(nowMs, true)
+    this.#beginWindow(nowMs, isLower ? 2 : 1)
+    if (isLower) this.#validFrom = this.#sequence + 1
   }
 
-  #beginWindow(nowMs: number, skip: boolean): void {
+  /** Counts what settles once `skip` durations have passed. */
+  #beginWindow(nowMs: number, skip: number): void {
     this.#phaseMs = nowMs
     this.#measures.restartWindow()
-    this.#fromMs = skip ? nowMs + this.#typicalMs() : nowMs
+    this.#fromMs = nowMs + skip * this.#typicalMs()
   }
 
   #windowDone(nowMs: number): void {
@@ -281,6 +294,7 @@ export class QueueLimit {
     const error = this.#measures.errorOf(sample.n)
     this.baseline.observed(sample, error)
     const rise = sample.mean - this.baseline.value
+    if (rise < CALM) this.#suspect = false
     const limit = this.#limit
     const target = this.#target(limit)
     if (this.limit > 1 && this.#tracking.isDrift(rise, error, target, limit)) {
@@ -290,16 +304,16 @@ export class QueueLimit {
     const before = this.limit
     if (this.#measures.isSaturated) {
       this.#good = limit
-      this.#setLimit(Math.min(this.#tracking.next(limit, rise, error, target), this.#failures.ceilingAt(nowMs)))
+      this.#setLimit(Math.min(this.#tracking.next(limit, before, rise, error, target), this.#failures.ceilingAt(nowMs)))
     } else this.#setLimit(this.#tracking.lowered(limit, rise, error, target))
-    this.#beginWindow(nowMs, this.limit !== before)
+    this.#beginWindow(nowMs, this.limit === before ? 0 : 1)
   }
 
   // probing down
 
   #scheduledProbe(nowMs: number): void {
     if (this.limit < 2 || !this.#measures.isSaturated || !this.baseline.isKnown) {
-      this.schedule.postpone(nowMs, this.#aheadMs, this.#typicalMs())
+      this.schedule.postpone(nowMs, this.#aheadMs)
       return
     }
     this.#cut('scheduled', nowMs)
@@ -319,6 +333,7 @@ export class QueueLimit {
       return
     }
     if (cause === 'alarm' && this.#phase === 'track') this.#restores.alarmed(nowMs, this.#typicalMs())
+    if (cause !== 'scheduled') this.schedule.postpone(nowMs, this.#aheadMs)
     if (cause === 'scheduled') this.#lower('probe', CUT, this.#probeAccuracy, 6, nowMs)
     else this.#lower('brake', CUT, 0.07, 4, nowMs)
   }
@@ -327,6 +342,7 @@ export class QueueLimit {
     this.#phase = phase
     this.#phaseMs = nowMs
     this.#setLimit(this.#experiment.from * cut)
+    this.#validFrom = this.#sequence + 1
     this.#experiment.begin(this.#limit, accuracy, turns, nowMs, this.#typicalMs())
   }
 
@@ -335,16 +351,23 @@ export class QueueLimit {
     const rise = after - this.baseline.value
     if (n === 0) this.#track(this.#limit, nowMs)
     else if (cause === 'alarm' && rise <= CLEAN + 2 * error) {
-      this.#track(this.#restores.tryNow(nowMs) ? top : this.#limit, nowMs)
+      // After a second cut this says nothing about the limit before the first.
+      if (this.#brakes === 0 && this.#restores.tryNow(nowMs)) this.#track(top, nowMs)
+      else {
+        this.#resumeTo = 0.9 * top
+        this.#climb(this.#limit, 1.25, nowMs)
+      }
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (elasticity > NOT_OURS) {
+    } else if (this.#suspect || elasticity > NOT_OURS - errorOfElasticity) {
       // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
-      if (this.#failures.timedOutShare < 0.01) this.#setLimit(top)
       this.#phase = 'waiting'
       this.#slotMs = deepSlotMs(nowMs, this.#aheadMs, this.#typicalMs())
-    } else this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
+    } else {
+      this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
+      this.#suspect = true
+    }
   }
 
   #probed(nowMs: number): void {
@@ -365,7 +388,7 @@ export class QueueLimit {
   }
 
   #probeFailed(nowMs: number): void {
-    this.schedule.postpone(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.postpone(nowMs, this.#aheadMs)
     this.#track(this.#experiment.top, nowMs)
   }
 
@@ -377,9 +400,11 @@ export class QueueLimit {
     }
     const rise = Math.max(0, before - this.baseline.value)
     const fall = before - after
+    this.#suspect = false
     this.baseline.set(after, n)
     this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
     // As slow with a quarter in flight: the way has become longer, and more calls fit on it.
+    this.#resumeTo = 0
     if (fall <= 0.25 * rise + 2 * errorOfFall) this.#climb(top, 1.4, nowMs)
     else this.#track(top * Math.exp(-Math.max(0, fall)) + this.#target(top), nowMs)
   }
@@ -391,14 +416,17 @@ export class QueueLimit {
     this.#limit = limit > min ? Math.min(limit, max) : min
   }
 
-  /** Calls that may queue: concave in the limit. */
+  /**
+   * Calls that may queue: concave in the limit, and more where calls vary much by themselves. There the same wait is a
+   * smaller part of the slowest calls, and a small queue could not be told from noise.
+   */
   #target(limit: number): number {
-    return this.#options.queue * Math.max(1, 0.4 * Math.sqrt(limit))
+    return this.#options.queue * Math.max(0.7, 0.35 * Math.sqrt(limit)) * this.#measures.tolerance
   }
 
-  /** A baseline that is off by more than half the target queue would move the limit by as much. */
+  /** A baseline that is off by the target queue would move the limit by as much; the mean of four is twice as good. */
   get #probeAccuracy(): number {
-    return Math.min(0.04, Math.max(0.01, (0.5 * this.#target(this.#limit)) / this.#limit))
+    return Math.min(0.04, Math.max(0.01, this.#target(this.#limit) / this.#limit))
   }
 
   #typicalMs(): number {
