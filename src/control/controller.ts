@@ -223,9 +223,7 @@ export class Controller implements Limiter {
 
   snapshot(): ControllerSnapshot {
     const now = this.#nowMs
-    const ratePerSecond = this.#headers.isKnown(now)
-      ? this.#headers.perSecond(this.#sequence, now)
-      : this.#quota.perSecond
+    const ratePerSecond = this.#headers.isKnown(now) ? this.#headers.perSecond(now) : this.#quota.perSecond
     const { phase, baseline, latency } = this.#queue
     const reason = this.#reason
     return {

@@ -27,6 +27,8 @@ export class CallLine {
   retriesInFlight = 0
   /** Records of the stage that wait here, are in backoff or in flight. */
   records = 0
+  /** What its limiter adds to the sum over the stage. */
+  countedLimit = 0
   /** Why nothing of it starts, and when to ask again. */
   reason: LineReason = 'concurrency'
   askMs = Number.NEGATIVE_INFINITY

@@ -36,6 +36,7 @@ export class CallLines {
   /** Lines with something to start; the one whose turn it is first. */
   readonly #ready = new Ring<CallLine>()
   #turnsLeft = TURN_STARTS
+  #limit = 0
   #queued = 0
   #queuedBytes = 0
   #due = 0
@@ -72,6 +73,7 @@ export class CallLines {
     this.#list(line)
     line.queue.push(item)
     line.records += 1
+    if (line.records === 1) this.#countLimit(line)
     this.#queued += 1
     this.#queuedBytes += item.bytes
   }
@@ -126,6 +128,7 @@ export class CallLines {
       return false
     }
     const askMs = pooled.admit(nowMs)
+    this.#countLimit(line)
     if (askMs === 0) return true
     line.reason = pooled.limiter.reason as GateReason
     line.askMs = askMs
@@ -169,6 +172,7 @@ export class CallLines {
   /** A record of the line is done with its limiter, for good. */
   left(line: CallLine): void {
     line.records -= 1
+    this.#countLimit(line)
     if (line.records > 0 || line === this.#only) return
     this.#idle.add(line)
     if (this.#idle.size <= IDLE_LINES) return
@@ -203,10 +207,14 @@ export class CallLines {
 
   /** Calls that may be in flight, over the limiters that are in use. */
   limit(): number {
-    if (this.#only !== null) return this.#only.pooled.limiter.limit
-    let limit = 0
-    for (const line of this.#lines.values()) if (line.records > 0) limit += line.pooled.limiter.limit
-    return limit
+    return this.#only === null ? this.#limit : this.#only.pooled.limiter.limit
+  }
+
+  /** Kept up to date line by line: there may be thousands. */
+  #countLimit(line: CallLine): void {
+    const limit = line.records > 0 ? line.pooled.limiter.limit : 0
+    this.#limit += limit - line.countedLimit
+    line.countedLimit = limit
   }
 
   /** The limiters, those with the most waiting first. */

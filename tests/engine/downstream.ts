@@ -3,6 +3,7 @@
  * arrival, and a sink that is always ready. For tests of how calls are limited.
  */
 import type { Slot } from '../../src/engine/slots.ts'
+import { TimerHeap } from '../../src/engine/timer-heap.ts'
 import type { RecordBatch } from '../../src/model/connector.ts'
 import type { Plan } from '../../src/model/plan.ts'
 import { NO_HEADERS } from '../../src/model/record.ts'
@@ -28,14 +29,14 @@ export function servers(count: number, serviceMs: number): Downstream {
 }
 
 interface Event {
-  readonly atMs: number
+  readonly dueMs: number
   readonly apply: () => void
 }
 
 export class Drive {
   readonly hand: Hand
   readonly #downstream: Downstream
-  #events: Event[] = []
+  readonly #events = new TimerHeap<Event>()
   #offset = 0
   /** Calls that were started, by when. */
   readonly startedMs: number[] = []
@@ -59,15 +60,17 @@ export class Drive {
     const { hand } = this
     this.#perform()
     while (hand.nowMs < untilMs) {
-      const first = this.#events.reduce((least, { atMs }) => Math.min(least, atMs), hand.engine.wakeMs())
+      const first = Math.min(hand.engine.wakeMs(), this.#nextMs())
       const nextMs = Math.min(untilMs, Math.max(first, hand.nowMs))
-      const due = this.#events.filter(({ atMs }) => atMs <= nextMs)
-      this.#events = this.#events.filter(({ atMs }) => atMs > nextMs)
       hand.step(() => {
-        for (const { apply } of due) apply()
+        while (this.#nextMs() <= nextMs) this.#events.pop()?.apply()
       }, nextMs - hand.nowMs)
       this.#perform()
     }
+  }
+
+  #nextMs(): number {
+    return this.#events.peek()?.dueMs ?? Number.POSITIVE_INFINITY
   }
 
   #perform(): void {
@@ -98,7 +101,7 @@ export class Drive {
       slot.result = thrown ?? slot.item?.value
       hand.engine.settled(stage, slot)
     }
-    this.#events.push({ atMs: hand.nowMs + afterMs, apply })
+    this.#events.push({ dueMs: hand.nowMs + afterMs, apply })
   }
 
   #batch(records: number): RecordBatch {

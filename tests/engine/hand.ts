@@ -78,7 +78,7 @@ export class Hand {
   /** All commands so far that nobody has taken. */
   commands: Command[] = []
 
-  constructor(plan: Plan, partitions: readonly string[] = ['p'], learned: unknown = undefined) {
+  constructor(plan: Plan, partitions: readonly string[] = ['p'], learned?: unknown) {
     const ports = {
       run: (work: () => void): number => {
         work()
