@@ -18,7 +18,7 @@ const PHASE_MS = 45_000
 const PHASE_CALLS = 3000
 /** A phase lasts as long as this many calls one after another. */
 const PHASE_SERVICES = 150
-const MOST_PER_SECOND = 2500
+const MOST_PER_SECOND = 1500
 const LEAST_PER_SECOND = 20
 const LEAST_TIMEOUT_MS = 1000
 const TIMEOUT_SERVICES = 15
@@ -141,11 +141,14 @@ function change(draft: Draft, draw: Draw): void {
 function quota(draft: Draft, draw: Draw): QuotaSpec {
   const capacity = (draft.servers * 1000) / draft.service.meanMs
   const perSecond = Math.max(10, Math.round(capacity * draw.between(0.3, 0.9)))
-  const said = draw.whole(0, 3)
-  const says: Partial<QuotaSpec> = [{}, { retryAfter: true }, { retryAfter: 1000 }, { headers: true }][said] ?? {}
-  return draw.chance(0.7)
-    ? { kind: 'bucket', perSecond, burst: Math.max(1, Math.round(perSecond * draw.between(0.1, 1))), ...says }
-    : { kind: 'window', perSecond, windowMs: 1000, ...says }
+  const says: Partial<QuotaSpec> = [{}, { retryAfter: true }, { retryAfter: 1000 }][draw.whole(0, 2)] ?? {}
+  if (draw.chance(0.6)) {
+    return { kind: 'bucket', perSecond, burst: Math.max(1, Math.round(perSecond * draw.between(0.1, 1))), ...says }
+  }
+  // RateLimit headers speak of windows, and of ones that last.
+  return draw.chance(0.5)
+    ? { kind: 'window', perSecond, windowMs: 1000, ...says }
+    : { kind: 'window', perSecond, windowMs: 10_000, headers: true, ...says }
 }
 
 function pauses(draft: Draft, draw: Draw): NonNullable<Conditions['pauses']> {
@@ -153,8 +156,8 @@ function pauses(draft: Draft, draw: Draw): NonNullable<Conditions['pauses']> {
 }
 
 function walk(network: NetworkSpec, draw: Draw): NetworkSpec {
-  const maxMs = network.rttMs + draw.between(10, 50)
-  return { rttMs: network.rttMs, walk: { minMs: network.rttMs / 2, maxMs, stepMs: maxMs / 5, everyMs: 500 } }
+  const maxMs = network.rttMs + draw.between(2, 30)
+  return { rttMs: network.rttMs, walk: { minMs: network.rttMs / 2, maxMs, stepMs: maxMs / 10, everyMs: 500 } }
 }
 
 /** Draws from a seed. */

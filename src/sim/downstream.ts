@@ -180,8 +180,7 @@ export class Downstream {
 
   #throttled(quota: Quota): Outcome {
     const { retryAfter, headers } = quota.spec
-    // The header has whole seconds.
-    const retryAfterMs = retryAfter === true ? Math.ceil(quota.waitMs / 1000) * 1000 : retryAfter
+    const retryAfterMs = retryAfter === true ? wholeSeconds(quota.waitMs) : retryAfter
     return {
       kind: 'overloaded',
       status: 429,
@@ -200,5 +199,10 @@ export class Downstream {
 }
 
 function rateLimitOf(quota: Quota): NonNullable<Outcome['rateLimit']> {
-  return { limit: quota.limit, remaining: quota.remaining, resetMs: quota.resetMs }
+  return { limit: quota.limit, remaining: quota.remaining, resetMs: wholeSeconds(quota.resetMs) }
+}
+
+/** As headers have it, in ms. */
+function wholeSeconds(ms: number): number {
+  return Math.ceil(ms / 1000) * 1000
 }
