@@ -96,6 +96,8 @@ function changed(from: Conditions, draw: Draw): Conditions {
   delete draft.cold
   const changes = draw.chance(0.3) ? 2 : 1
   for (let turn = 0; turn < changes; turn += 1) change(draft, draw)
+  // Rounding and bounds can undo a change.
+  while (JSON.stringify(draft) === JSON.stringify(from)) change(draft, draw)
   return draft
 }
 
@@ -106,7 +108,7 @@ function change(draft: Draft, draw: Draw): void {
     case 0: // more or fewer servers; the fewest are two
     case 1: {
       const most = (MOST_PER_SECOND * service.meanMs) / 1000
-      const servers = draft.servers * draw.logarithmic(0.25, 4)
+      const servers = draft.servers * draw.factor(1.3, 4)
       draft.servers = Math.max(
         2,
         Math.round(Math.min(most, Math.max(servers, (LEAST_PER_SECOND * 0.5 * service.meanMs) / 1000))),
@@ -116,7 +118,7 @@ function change(draft: Draft, draw: Draw): void {
     case 2: {
       // every call takes longer, or less long
       const shortestMs = (draft.servers * 1000) / MOST_PER_SECOND
-      draft.service = { ...service, meanMs: Math.max(shortestMs, service.meanMs * draw.logarithmic(0.5, 3)) }
+      draft.service = { ...service, meanMs: Math.max(shortestMs, service.meanMs * draw.factor(1.3, 3)) }
       break
     }
     case 3: // another way through the network
@@ -176,6 +178,12 @@ class Draw {
   /** As likely between 1 and 2 as between 2 and 4. */
   logarithmic(least: number, most: number): number {
     return least * (most / least) ** this.#random.next()
+  }
+
+  /** As likely a multiplication as a division, by `least` to `most`. */
+  factor(least: number, most: number): number {
+    const factor = this.logarithmic(least, most)
+    return this.chance(0.5) ? factor : 1 / factor
   }
 
   /** A whole number, both ends included. */
