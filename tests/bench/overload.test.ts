@@ -148,8 +148,13 @@ describe('the baselines', () => {
   })
 
   test('a trigger of five seconds keeps clients that retry at once down for good, and the oracle not at all', () => {
+    const { phases: whole } = METASTABLE.scenario
+    const shorter = {
+      ...METASTABLE.scenario,
+      phases: whole.map((each) => ({ ...each, durationMs: Math.min(each.durationMs, 15_000) })),
+    }
     for (const algorithm of STORMY) {
-      const { phases } = measure(METASTABLE.scenario, 1, gatesOf(algorithm, 1))
+      const { phases } = measure(shorter, 1, gatesOf(algorithm, 1))
       expect(phases[0]?.goodput).toBeGreaterThan(0.95)
       expect(phases[2]?.goodput).toBeLessThan(0.1)
     }
