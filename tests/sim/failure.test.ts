@@ -212,7 +212,7 @@ class Paced extends Recording {
   override admit(nowMs: number): number {
     const wait = super.admit(nowMs)
     if (wait !== 0 || nowMs >= this.#nextMs) return wait
-    return this.#nextMs - nowMs
+    return this.#nextMs
   }
 
   override sent(nowMs: number): unknown {

@@ -1,19 +1,28 @@
 /** Small worlds for the tests of the simulation. */
-import { FixedLimiter } from '../../src/control/limiter.ts'
 import { Simulation } from '../../src/sim/run.ts'
 import type { Conditions, Gate, Outcome, Phase, Scenario } from '../../src/sim/scenario.ts'
 
-/** A fixed limit that keeps what it was told. */
-export class Recording extends FixedLimiter implements Gate {
+/** A fixed limit and nothing else, that keeps what it was told. */
+export class Recording implements Gate {
+  readonly limit: number
+  #inFlight = 0
   readonly outcomes: { readonly sentMs: number; readonly nowMs: number; readonly outcome: Outcome }[] = []
 
-  override sent(nowMs: number): unknown {
-    super.sent(nowMs)
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  admit(_nowMs: number): number {
+    return this.#inFlight < this.limit ? 0 : Number.POSITIVE_INFINITY
+  }
+
+  sent(nowMs: number): unknown {
+    this.#inFlight += 1
     return nowMs
   }
 
-  override settled(permit: unknown, nowMs: number, outcome: Outcome): void {
-    super.settled(permit, nowMs, { kind: 'ignored' })
+  settled(permit: unknown, nowMs: number, outcome: Outcome): void {
+    this.#inFlight -= 1
     this.outcomes.push({ sentMs: permit as number, nowMs, outcome })
   }
 
