@@ -14,6 +14,7 @@ import { anchor } from './anchor.ts'
 import { bench as engine } from './engine.ts'
 import { type Bench, formatValue, measureRow, type Result } from './harness.ts'
 import { bench as log } from './log.ts'
+import { overloadHttp } from './overload/http/bench.ts'
 import { overload } from './overload.ts'
 
 const USAGE = `npm run bench -- <engine|log|anchor|overload> [options]
@@ -32,7 +33,9 @@ const USAGE = `npm run bench -- <engine|log|anchor|overload> [options]
   --scenario T  overload: only scenarios whose name contains T; 'random' for the never-tuned, 'tuning' for the others
   --algorithm T overload: only algorithms whose name contains T
   --seed N      overload: only this seed, and another set of never-tuned scenarios
-  --plots DIR   overload: write the plots of five scenarios into DIR, and nothing else`
+  --plots DIR   overload: write the plots of five scenarios into DIR, and nothing else
+  --http        overload: the main scenarios on real servers over loopback HTTP beside the model, and a retry storm;
+                takes six minutes, with --smoke one`
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
@@ -109,6 +112,7 @@ async function main(): Promise<boolean> {
       algorithm: { type: 'string', default: '' },
       seed: { type: 'string' },
       plots: { type: 'string' },
+      http: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -134,6 +138,7 @@ interface OverloadValues {
   readonly algorithm: string
   readonly seed?: string | undefined
   readonly plots?: string | undefined
+  readonly http: boolean
   readonly repeats: string
   readonly smoke: boolean
   readonly json: boolean
@@ -145,20 +150,21 @@ async function runOverload({
   algorithm,
   seed,
   plots,
+  http,
   repeats,
   smoke,
   json,
 }: OverloadValues): Promise<boolean> {
-  const rows = await overload({
-    scenario,
-    algorithm,
-    seed: seed === undefined ? null : positive('seed', seed),
-    repeats: smoke ? 1 : positive('repeats', repeats),
-    smoke,
-    plots: plots ?? null,
-    json,
-  })
-  if (json) console.log(JSON.stringify({ bench: 'overload', rows }, null, 2))
+  const common = { scenario, seed: seed === undefined ? null : positive('seed', seed), smoke, json }
+  const rows = http
+    ? await overloadHttp(common)
+    : await overload({
+        ...common,
+        algorithm,
+        repeats: smoke ? 1 : positive('repeats', repeats),
+        plots: plots ?? null,
+      })
+  if (json) console.log(JSON.stringify({ bench: http ? 'overload-http' : 'overload', rows }, null, 2))
   if (smoke) return rows.every((row) => Object.keys(row.skipped).length === 0)
   return rows.every((row) => row.holds !== false)
 }
