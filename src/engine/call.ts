@@ -59,7 +59,7 @@ export class CallStage implements Stage, Caller {
     this.takesContext = canSeeSecondArgument(plan.fn)
     this.name = plan.name
     this.#target = target
-    this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#enqueue(item))
+    this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#queue.push(item))
     this.#limiter = new FixedLimiter(plan.concurrency)
     this.#rate = plan.rate && new RateLimit(plan.rate.perSecond, plan.rate.burst)
     this.#retries = new Retries(plan.retry, core.nowMs)
@@ -73,14 +73,17 @@ export class CallStage implements Stage, Caller {
 
   offer(chunk: Chunk): void {
     this.#meter.entered += chunk.length
-    if (this.#lanes === null && chunk.lot !== null) {
-      this.#queue.pushRows(chunk)
-      return
-    }
-    for (const item of chunk.toItems()) {
-      item.attempt = 0
-      item.charged = 0
-      if (this.#lanes === null || this.#lanes.enter(item)) this.#enqueue(item)
+    const { lot } = chunk
+    const lanes = this.#lanes
+    if (lot === null) {
+      for (const item of chunk.toItems()) {
+        item.attempt = 0
+        item.charged = 0
+        if (lanes === null || lanes.enter(item)) this.#queue.push(item)
+      }
+    } else {
+      const ready = lanes === null ? chunk : Chunk.ofItems(chunk.toItems().filter((item) => lanes.enter(item)))
+      this.#queue.pushChunk(ready, lot.partition)
     }
   }
 
@@ -291,10 +294,6 @@ export class CallStage implements Stage, Caller {
     for (const item of items) item.lane?.leave()
     this.#target.offer(Chunk.ofItems(items), nowMs)
     return true
-  }
-
-  #enqueue(item: Item): void {
-    this.#queue.push(item)
   }
 
   #waiting(): number {

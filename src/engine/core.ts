@@ -100,16 +100,17 @@ export class Core {
     else this.#finishRows(lot, refs as number[], bytes, fate)
   }
 
-  /** Items that are the whole of their record are settled together with their neighbours of the same lot. */
+  /** Items that are the whole of their record leave their lanes and are settled together with their neighbours of the same lot. */
   #finishItems(items: readonly Item[], fate: number): void {
     let lot: Lot | null = null
     let rows: number[] = []
     let bytes = 0
     for (const item of items) {
-      if (item.root !== item || item.pending !== 1 || item.fate !== 0 || item.members !== null || item.lane !== null) {
+      if (item.root !== item || item.pending !== 1 || item.fate !== 0 || item.members !== null) {
         this.finish(item, fate)
         continue
       }
+      if (item.lane !== null) item.lane.leave()
       if (item.lot !== lot) {
         if (lot !== null) this.#finishRows(lot, rows, bytes, fate)
         lot = item.lot
