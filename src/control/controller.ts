@@ -3,7 +3,7 @@
  * nothing while it is down. Pure: time is passed in, randomness is seeded, so the same calls give the same answers.
  * It asks, in this order: the gate (Retry-After), the breaker, the limit on calls in flight, the pace of a quota.
  *
- *     const waitMs = controller.admit(now)          // 0: send
+ *     const askMs = controller.admit(now)           // 0: send; else when to ask again
  *     const permit = controller.sent(now)
  *     controller.settled(permit, later, { kind: 'success' })
  *
@@ -33,6 +33,8 @@ const LEAST_PROBE_MS = 5000
 const SILENT_TIMEOUTS = 4
 const TIMEOUT_COST = 2
 const TOO_MANY_REQUESTS = 429
+/** Shortest wait that is answered: a shorter one would be lost in the rounding of epoch milliseconds. */
+const LEAST_WAIT_MS = 0.001
 
 export type GateReason = 'retry-after' | 'breaker' | 'concurrency' | 'rate'
 
@@ -109,8 +111,8 @@ export class Controller implements Limiter {
   }
 
   /**
-   * 0: send now. Otherwise how many ms from `nowMs` to wait before asking again; Infinity: until a call settles (ask
-   * again after `patienceMs` if none does). Asking more often changes nothing.
+   * 0: send now. Otherwise the instant, on the clock of `nowMs` and later than it, at which to ask again; Infinity:
+   * when a call settles (or after `patienceMs` if none does). Asking more often changes nothing.
    */
   admit(nowMs: number): number {
     const now = this.#advance(nowMs)
@@ -131,8 +133,10 @@ export class Controller implements Limiter {
 
   /** As `admit`, for a call that is a retry: it also needs the retry budget to pay `cost` (2 after a time-out). */
   admitRetry(nowMs: number, cost = 1): number {
-    const waitMs = this.admit(nowMs)
-    return waitMs > 0 ? waitMs : this.#budget.waitMs(bounded(cost, TIMEOUT_COST), this.#nowMs)
+    const askMs = this.admit(nowMs)
+    if (askMs !== 0) return askMs
+    const waitMs = this.#budget.waitMs(bounded(cost, TIMEOUT_COST), this.#nowMs)
+    return waitMs > 0 ? this.#instant(waitMs, this.#nowMs) : 0
   }
 
   /** A call is sent, whatever `admit` said. The permit is opaque; it goes back with `settled`. */
@@ -318,7 +322,13 @@ export class Controller implements Limiter {
   #wait(reason: GateReason, waitMs: number, now: number): number {
     this.#reason = reason
     this.#reasonMs = now + waitMs
-    return waitMs
+    return this.#instant(waitMs, now)
+  }
+
+  /** On the caller's clock, and never 0, nor so near that this clock cannot tell it from now. */
+  #instant(waitMs: number, now: number): number {
+    const callerMs = now - this.#clock.aheadMs
+    return Math.max(callerMs + waitMs, callerMs + LEAST_WAIT_MS) || LEAST_WAIT_MS
   }
 }
 

@@ -31,7 +31,7 @@ export type Permit = unknown
 export interface Limiter {
   /** Attempts that may be in flight at once, at this moment. */
   readonly limit: number
-  /** 0: send now. Otherwise the time in ms at which to ask again; Infinity: when an attempt settles. */
+  /** 0: send now. Otherwise the instant, on `nowMs`'s clock, at which to ask again; Infinity: when an attempt settles. */
   admit(nowMs: number): number
   sent(nowMs: number): Permit
   settled(permit: Permit, nowMs: number, outcome: AttemptOutcome): void

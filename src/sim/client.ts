@@ -72,7 +72,7 @@ export class Client {
         this.#send(nowMs)
         continue
       }
-      const askMs = Math.max(answer > nowMs ? answer : nowMs + answer, nowMs + LEAST_WAIT_MS)
+      const askMs = Math.max(answer, nowMs + LEAST_WAIT_MS)
       if (askMs < this.#wakeMs) {
         this.#wakeMs = askMs
         agenda.schedule(askMs, WAKE, this.#number)

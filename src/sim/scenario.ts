@@ -107,8 +107,8 @@ export interface Outcome {
 /** The seam for whatever decides when a client may send. */
 export interface Gate {
   /**
-   * 0: send now. Infinity: ask again when a call settles. Otherwise when to ask again: a value above `nowMs` is taken
-   * as that moment, another one as the ms from now. Asked a little early, a gate just gives the rest.
+   * 0: send now. Infinity: ask again when a call settles. Otherwise the instant at which to ask again. Asked a little
+   * early, a gate just gives it once more.
    */
   admit(nowMs: number): number
   sent(nowMs: number): unknown
