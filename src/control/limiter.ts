@@ -2,6 +2,9 @@
  * The seam for concurrency control: a stage asks the limiter before each attempt and tells it how the attempt ended.
  * `FixedLimiter` is a plain bound; an adaptive one implements the same four calls.
  */
+import type { RateLimitFigures } from '../model/rate-limit.ts'
+
+export type { RateLimitFigures } from '../model/rate-limit.ts'
 
 /** How an attempt ended, in the words that a limiter understands. */
 export interface AttemptOutcome {
@@ -13,16 +16,6 @@ export interface AttemptOutcome {
   readonly retryAfterMs?: number | undefined
   /** The RateLimit headers of the answer, where it had any. */
   readonly rateLimit?: RateLimitFigures | undefined
-}
-
-/** What RateLimit (or X-RateLimit) headers say, whatever the answer was. */
-export interface RateLimitFigures {
-  /** Calls that one count allows. */
-  readonly limit?: number | undefined
-  /** Calls that are left of it. */
-  readonly remaining?: number | undefined
-  /** Ms from now until it begins anew. */
-  readonly resetMs?: number | undefined
 }
 
 /** What `sent` hands out and `settled` takes back, opaque to the stage. */
