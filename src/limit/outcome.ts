@@ -59,9 +59,10 @@ function ofAnswer(value: unknown, wallMs: number): AttemptOutcome | null {
   const found = answerOf(value as Looked)
   if (found === null) return null
   const { status, headers } = found
+  // The server's own clock, where it says its time, so that a difference between the clocks cancels out.
   const nowMs = httpDateMs(headerOf(headers, 'date') ?? '') ?? wallMs
   const rateLimit = rateLimitOf(headers, nowMs) ?? undefined
-  const pauseMs = retryAfterMs(headerOf(headers, 'retry-after'), nowMs) ?? undefined
+  const pauseMs = status < 400 ? undefined : (retryAfterMs(headerOf(headers, 'retry-after'), nowMs) ?? undefined)
   const quota =
     status === TOO_MANY_REQUESTS ||
     isThrottled(value as Looked) ||

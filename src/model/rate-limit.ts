@@ -67,10 +67,10 @@ function dictionary(field: string): RateLimitFigures | null {
 /** A header for each figure; a limit may have its policies after it, as in `100, 100;w=60`. */
 function separate(headers: unknown, prefix: string, suffix: string, nowEpochMs: number): RateLimitFigures | null {
   const read = (figure: string): string | undefined => headerOf(headers, prefix + figure + suffix)?.trim()
-  const limit = countOf(read('limit')?.split(/[,;]/, 1)[0])
   const remaining = countOf(read('remaining'))
-  // Most answers have none of them: nothing more is looked for then.
-  if (limit === undefined && remaining === undefined) return null
+  // Most answers have none of them, and without this one the others are of no use.
+  if (remaining === undefined) return null
+  const limit = countOf(read('limit')?.split(/[,;]/, 1)[0])
   return figures(limit, remaining, secondsOf(read('reset-after')) ?? resetMsOf(read('reset'), nowEpochMs))
 }
 
