@@ -45,10 +45,11 @@ function ofThrown(error: unknown, wallMs: number): AttemptOutcome {
   if (known.status !== undefined)
     return { kind: kindOf(known.status), status: known.status, rateLimit: known.rateLimit }
   const answer = ofAnswer(error, wallMs)
-  // An error for a status that is an answer, such as 404, counts as one; a time-out that has a status does not.
-  if (answer !== null && (answer.kind !== 'success' || known.code === 'HG_HANDLER_FAILED')) return answer
+  if (answer !== null && answer.kind !== 'success') return answer
   if (known.code === 'HG_TIMEOUT' || isTimeout(error)) return TIMEOUT
   if (known.code === 'HG_CONNECTION_LOST') return FAILED
+  // Thrown for a status that is an answer, such as 404.
+  if (answer !== null) return answer
   // An error that a handler for `pipeline()` throws on purpose, or one of the system.
   return known === error && known.code === 'HG_HANDLER_FAILED' ? FAILED : ofSystem(error)
 }

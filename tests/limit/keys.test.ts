@@ -38,6 +38,15 @@ describe('keys', () => {
     expect(downstream.made).toEqual(['a1', 'a2'])
   })
 
+  it('are not forgotten while a call waits for the end of a pause', async () => {
+    const { world, downstream, limit } = keyed({ maxKeys: 1 })
+    await limit(() => ({ status: 429, headers: { 'retry-after': '1' } }), { key: 'a' })
+    void limit(downstream.call('a'), { key: 'a' })
+    await expect(limit(() => 1, { key: 'b' })).rejects.toMatchObject({ code: 'HG_OVERLOADED' })
+    await world.pass(2000)
+    expect(downstream.made).toEqual(['a'])
+  })
+
   it('are refused while all are in use, with what to do, and taken again when one is free', async () => {
     const { downstream, limit } = keyed({ maxKeys: 2 })
     void limit(downstream.call('a'), { key: 'a' })

@@ -101,6 +101,17 @@ describe('calls that wait', () => {
     expect(await late).toBe('late')
   })
 
+  it('are not overtaken at the end of a pause, before the timer has rung', async () => {
+    const { world, downstream, limit } = fixed(1)
+    void limit(downstream.call('a'))
+    await downstream.answer('a', { status: 503, headers: { 'retry-after': '1' } })
+    void limit(downstream.call('b'))
+    world.atMs += 2000
+    void limit(downstream.call('c'))
+    await settle()
+    expect(downstream.made).toEqual(['a', 'b'])
+  })
+
   it('do not wait for those of another key', async () => {
     const { downstream, limit } = fixed(1)
     for (const key of ['x', 'x', 'y', undefined])
@@ -208,6 +219,9 @@ describe('a signal', () => {
     await expect(limit(downstream.call('a'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     expect(downstream.made).toEqual([])
     expect(limit.snapshot().inFlight).toBe(0)
+    void limit(downstream.call('b'))
+    await expect(limit(downstream.call('c'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    expect(limit.snapshot()).toMatchObject({ inFlight: 1, waiting: 0 })
   })
 
   it('ends the wait with its reason, and the next in line moves up', async () => {

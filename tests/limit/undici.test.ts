@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import { Agent, Client, type Dispatcher, fetch, interceptors, request } from 'undici'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type AttemptOutcome, type Ended, type Limit, limiter, limitInterceptor } from '../../src/limit/index.ts'
@@ -15,8 +15,9 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
 
-async function serve(handler: Handler): Promise<string> {
+async function serve(handler: Handler, upgraded: (socket: Duplex) => void = () => {}): Promise<string> {
   const server: Server = createServer(handler).listen(0, '127.0.0.1')
+  server.on('upgrade', (_request, socket) => upgraded(socket))
   await once(server, 'listening')
   closing.push(async () => {
     server.closeAllConnections()
@@ -195,13 +196,21 @@ describe('limitInterceptor', () => {
   })
 
   it('works on a client, and around upgrades', async () => {
-    const origin = await serve((_request, response) => response.end('plain'))
-    const limit = limiter()
+    const origin = await serve(
+      (_request, response) => response.end('plain'),
+      (socket) => socket.end('HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: odd\r\n\r\n'),
+    )
+    const { limit, outcomes } = watched(1)
     const client = new Client(origin)
     closing.push(() => client.destroy())
-    const { body } = await client.compose(limitInterceptor(limit)).request({ path: '/', method: 'GET' })
+    const composed = client.compose(limitInterceptor(limit))
+    const { body } = await composed.request({ path: '/', method: 'GET' })
     expect(await body.text()).toBe('plain')
-    expect(limit.snapshot()).toMatchObject({ inFlight: 0, keys: [{}] })
+    const { socket } = await composed.upgrade({ path: '/', method: 'GET', protocol: 'odd' })
+    socket.destroy()
+    await settle()
+    expect(outcomes).toMatchObject([{ result: { statusCode: 200 } }, { result: { statusCode: 101 } }])
+    expect(limit.snapshot().inFlight).toBe(0)
   })
 
   it('refuses what is no limiter', () => {
@@ -241,6 +250,13 @@ describe('handlers', () => {
     expect(seen).toEqual(['connect', 100, 429, 'complete'])
     expect(outcomes).toMatchObject([{ threw: false, result: { statusCode: 429 } }])
     expect(inFlight).toBe(0)
+  })
+
+  it('of the older kind may be upgraded', async () => {
+    const { outcomes, inFlight } = await runs({ onConnect: () => {}, onUpgrade: () => {} }, (steps) => {
+      steps['onUpgrade']?.(...([101, [], null] as never[]))
+    })
+    expect([outcomes, inFlight]).toMatchObject([[{ result: { statusCode: 101 } }], 0])
   })
 
   it('that leave steps out are listened to even so, and keep their private fields', async () => {
