@@ -71,6 +71,13 @@ describe('an answer', () => {
     }
   })
 
+  it('says so too when `expectOk` has made an error of it, and another error has wrapped that', () => {
+    const error = caught(() => expectOk(responseOf(500, { ratelimit: '"d";r=5;t=2' })))
+    const outcome = { kind: 'failed', status: 500, rateLimit: { remaining: 5, resetMs: 2000 } }
+    expect(threw(error)).toEqual(outcome)
+    expect(threw(new Error('outer', { cause: error }))).toEqual(outcome)
+  })
+
   it('of 403 is a quota when its headers say so', () => {
     const quota = { kind: 'overloaded', status: 429 }
     expect(returned(responseOf(403, { 'retry-after': '5' }))).toMatchObject({ ...quota, retryAfterMs: 5000 })
