@@ -156,7 +156,7 @@ export const METASTABLE: Trial = {
     phases: [
       phase('before', 20 * SECOND, { thrash: 0.5 }),
       phase('trigger', 5 * SECOND, { thrash: 0.5, servers: 8 }),
-      phase('after', 2 * MINUTE, { thrash: 0.5 }),
+      phase('after', MINUTE, { thrash: 0.5 }),
     ],
   },
   judged: 2,

@@ -125,7 +125,7 @@ export class Controller implements Limiter {
     if (this.#permits.inFlight >= this.#queue.limit && this.#breaker.state === 'closed') {
       return this.#wait('concurrency', Number.POSITIVE_INFINITY, now)
     }
-    const rateMs = this.#headers.isKnown(now) ? this.#headers.waitMs(this.#sequence, now) : this.#quota.waitMs(now)
+    const rateMs = Math.max(this.#headers.waitMs(this.#sequence, now), this.#quota.waitMs(now))
     if (rateMs > 0) return this.#wait('rate', rateMs, now)
     this.#reason = null
     return 0
@@ -245,6 +245,7 @@ export class Controller implements Limiter {
 
   #succeeded(sequence: number, sentMs: number, tookMs: number, now: number): void {
     this.#budget.deposit(1, now)
+    this.#quota.succeeded()
     this.#silentTimeouts = 0
     if (sentMs > this.#lastSuccessSentMs) this.#lastSuccessSentMs = now
     if (this.#breaker.state === 'closed') {

@@ -10,10 +10,15 @@ import type { Measures } from './measures.ts'
 export type Cause = 'scheduled' | 'gray' | 'alarm'
 
 /** Calls from before the cut that are enough to stand for the limit before it. */
-const ENOUGH_BEFORE = 4
+const ENOUGH_BEFORE = 8
 const LEAST_CALLS = 8
 /** The cohort starts this share of a duration after the cut, when the surplus has left. */
 const SETTLE = 0.3
+/**
+ * What settles within this share of a duration after the cut still shows the limit from before it. No more than that:
+ * all calls that were in flight at the cut are mostly long ones, since a long call is more likely to be met in flight.
+ */
+const STILL_BEFORE = 0.5
 
 export class Experiment {
   cause: Cause = 'scheduled'
@@ -27,7 +32,7 @@ export class Experiment {
   /** Calls sent before the cut that settled after it: what the limit before it looked like to the last. */
   readonly #before = new Sample()
   #latencyBefore = 0
-  #firstSequence = 0
+  #beforeUntilMs = 0
 
   constructor(cohort: Cohort, measures: Measures) {
     this.#cohort = cohort
@@ -35,29 +40,34 @@ export class Experiment {
   }
 
   /**
-   * The limit is `to` from now on, `sequence` is that of the first call under it. `accuracy`: of the mean that is
+   * The limit is `to` from now on. `accuracy`: of the mean that is
    * wanted; `turns`: of calls in flight that it may take at most.
    */
-  begin(to: number, sequence: number, accuracy: number, turns: number, nowMs: number, typicalMs: number): void {
-    const { window, fast, variance } = this.#measures
-    this.#latencyBefore = window.n >= LEAST_CALLS ? window.mean : fast
-    if (this.cause === 'alarm') this.#latencyBefore = Math.max(this.#latencyBefore, fast)
+  begin(to: number, accuracy: number, turns: number, nowMs: number, typicalMs: number): void {
+    const { window, fast } = this.#measures
+    // An alarm is about the latest calls, a drift about many.
+    this.#latencyBefore = this.cause === 'alarm' || window.n < LEAST_CALLS ? fast : window.mean
     this.to = to
-    this.#firstSequence = sequence
+    this.#beforeUntilMs = nowMs + STILL_BEFORE * typicalMs
     this.#before.reset()
     this.#measures.restart()
-    const calls = Math.min(variance / (accuracy * accuracy), turns * to)
-    this.#cohort.begin(nowMs + SETTLE * typicalMs, Math.max(LEAST_CALLS, calls))
+    this.#cohort.begin(nowMs + SETTLE * typicalMs, this.callsFor(to, accuracy, turns, this.cause))
   }
 
-  measured(sequence: number, value: number): void {
-    if (sequence < this.#firstSequence) this.#before.add(value)
-    else this.#cohort.settled(sequence, value)
+  /** Calls that are measured. A probe takes a whole turn of them at least: it costs little, and the baseline rests on it. */
+  callsFor(to: number, accuracy: number, turns: number, cause: Cause): number {
+    const calls = Math.min(this.#measures.variance / (accuracy * accuracy), turns * to)
+    return Math.max(LEAST_CALLS, cause === 'scheduled' ? to : 0, calls)
+  }
+
+  measured(sequence: number, nowMs: number, value: number): void {
+    if (nowMs < this.#beforeUntilMs) this.#before.add(value)
+    this.#cohort.settled(sequence, value)
   }
 
   /** Latency at the limit before the cut (a logarithm, like all latencies here). */
   get before(): number {
-    return this.#before.n >= ENOUGH_BEFORE ? this.#before.mean : this.#latencyBefore
+    return this.cause === 'alarm' && this.#before.n >= ENOUGH_BEFORE ? this.#before.mean : this.#latencyBefore
   }
 
   get after(): number {

@@ -38,10 +38,10 @@ export class Sample {
 /**
  * A group of calls that were sent one after another, measured as a whole: it is complete when all have settled. What
  * is counted by the time of settling alone favours calls that finish early, and a limit that is judged by those is
- * judged too kindly after every change. Calls still out after `PATIENCE` typical durations count as long as they have
- * lasted.
+ * judged too kindly after every change. Calls that are still out when patience ends count as somewhat longer than they
+ * have lasted.
  */
-const PATIENCE = 2.5
+const STILL_TO_COME = 0.5
 
 export class Cohort {
   readonly sample = new Sample()
@@ -92,13 +92,13 @@ export class Cohort {
     return this.#joined >= this.#size && this.#left >= this.#joined
   }
 
-  /** Complete, or as good as that: the rest is counted as it stands. `typicalMs` is a usual duration. */
-  isComplete(nowMs: number, typicalMs: number): boolean {
+  /** Complete, or `patienceMs` after the last of it was sent: then the rest is counted as it stands. */
+  isComplete(nowMs: number, patienceMs: number): boolean {
     if (this.isSettled) return true
-    if (this.#joined < this.#size || nowMs - this.#lastMs < PATIENCE * typicalMs) return false
+    if (this.#joined < this.#size || nowMs - this.#lastMs < patienceMs) return false
     const missing = this.#joined - this.#left
     const lastedMs = nowMs - (this.#firstMs + this.#lastMs) / 2
-    const value = logMs(lastedMs) + 0.5
+    const value = logMs(lastedMs) + STILL_TO_COME
     for (let call = 0; call < missing; call += 1) this.sample.add(value)
     this.#left = this.#joined
     return true

@@ -6,13 +6,14 @@
 import type { Baseline } from './baseline.ts'
 import { Sample } from './latency.ts'
 
-const FIRST_VARIANCE = 0.25
-const LEAST_VARIANCE = 1e-4
+const FIRST_VARIANCE = 0.36
+const LEAST_VARIANCE = 0.0025
 /** An alarm is this many standard errors above its threshold. */
 const ALARM_ERRORS = 4
 /** A limit that fewer sends than this found full is not what holds the client back. */
 const SATURATED = 0.25
 const UNKNOWN_MS = 1000
+const MOST_FREEDOM = 60
 const ACCURACY = 0.05
 const MOST_DURATIONS = 12
 
@@ -27,6 +28,8 @@ export class Measures {
   inFlight = 0
   /** Most calls that were in flight at once. */
   peak = 0
+  /** Degrees of freedom that the variance rests on. */
+  #freedom = 16
   #sends = 0
   #full = 0
 
@@ -63,12 +66,28 @@ export class Measures {
   isWindowDone(limit: number, lastedMs: number, typicalMs: number): boolean {
     const { n } = this.window
     if (n < (limit < 4 ? 4 : 8) || lastedMs < 0.8 * typicalMs) return false
-    return n >= this.variance / (ACCURACY * ACCURACY) || lastedMs >= MOST_DURATIONS * typicalMs
+    // With few calls in flight a step of one is a large one, and needs no more accuracy than that.
+    const accuracy = Math.max(ACCURACY, 0.25 / limit)
+    return n >= this.variance / (accuracy * accuracy) || lastedMs >= MOST_DURATIONS * typicalMs
   }
 
+  /** Durations after which a call that was just sent has most probably settled: the more calls vary, the more. */
+  get patience(): number {
+    return Math.min(8, Math.max(2, Math.exp(2.2 * Math.sqrt(this.variance))))
+  }
+
+  /** From 1, where calls vary little, to 6, where the slowest percent takes many times as long as the usual call. */
+  get tolerance(): number {
+    return Math.min(6, Math.max(1, Math.exp(3 * (Math.sqrt(this.variance) - 0.3))))
+  }
+
+  /** The first guess gives way to what is seen; later the last few windows count. */
   learnVariance(sample: Sample): void {
-    if (sample.n < 8) return
-    this.variance += (Math.max(sample.variance, LEAST_VARIANCE) - this.variance) * (sample.n >= 30 ? 0.4 : 0.2)
+    if (sample.n < 2) return
+    const freedom = sample.n - 1
+    this.variance += (sample.variance - this.variance) * (freedom / (freedom + this.#freedom))
+    if (this.variance < LEAST_VARIANCE) this.variance = LEAST_VARIANCE
+    this.#freedom = Math.min(MOST_FREEDOM, this.#freedom + freedom)
   }
 
   /** Standard error of the difference of two means over so many calls. */

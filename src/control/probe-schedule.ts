@@ -3,48 +3,53 @@
  * together: only then does the queue that they share drain, and each sees the latency without it.
  */
 const FIRST_MS = 500
-const LONGEST_MS = 10_000
-/** A probe costs a few durations of a call; it must not come more often than this many of them. */
-const DURATIONS = 60
+const LONGEST_MS = 8000
+/** A probe costs four tenths of the throughput while it lasts: in the long run it is under way a 25th of the time. */
+const FIRST_SHARE = 1 / 2
+const SHARE = 1 / 25
 const SLOT_DURATIONS = 8
+const LONGEST_INTERVAL_MS = 600_000
 const MOVED = 0.05
 
 export class ProbeSchedule {
   dueMs = Number.POSITIVE_INFINITY
   #intervalMs = FIRST_MS
 
-  /** Begins anew with short intervals. `aheadMs` is steady time minus wall time. */
-  restart(nowMs: number, aheadMs: number, typicalMs: number): void {
-    this.#intervalMs = FIRST_MS
-    this.#next(nowMs, aheadMs, typicalMs)
+  /** Begins anew with short intervals. `aheadMs`: steady time minus wall time; `probeMs`: a probe takes so long. */
+  restart(nowMs: number, aheadMs: number, probeMs: number): void {
+    this.#intervalMs = atLeast(FIRST_MS, probeMs / FIRST_SHARE)
+    this.#next(nowMs, aheadMs)
   }
 
   /** A probe has ended, and the baseline moved by so much (a difference of logarithms). */
-  probed(moved: number, error: number, nowMs: number, aheadMs: number, typicalMs: number): void {
+  probed(moved: number, error: number, nowMs: number, aheadMs: number, probeMs: number): void {
     this.#intervalMs =
       Math.abs(moved) > MOVED + 2 * error
-        ? Math.max(2000, this.#intervalMs / 2)
-        : Math.min(LONGEST_MS, this.#intervalMs * 2)
-    this.#next(nowMs, aheadMs, typicalMs)
+        ? Math.max(atLeast(FIRST_MS, (4 * probeMs) / FIRST_SHARE), this.#intervalMs / 2)
+        : Math.min(atLeast(LONGEST_MS, probeMs / SHARE), this.#intervalMs * 2)
+    this.#next(nowMs, aheadMs)
   }
 
   /** Asks again after the same interval. */
-  postpone(nowMs: number, aheadMs: number, typicalMs: number): void {
-    this.#next(nowMs, aheadMs, typicalMs)
+  postpone(nowMs: number, aheadMs: number): void {
+    this.#next(nowMs, aheadMs)
   }
 
-  #next(nowMs: number, aheadMs: number, typicalMs: number): void {
-    let interval = this.#intervalMs
-    while (interval < DURATIONS * typicalMs && interval < 600_000) interval *= 2
-    this.dueMs = nextSlot(nowMs + interval / 2, aheadMs, interval)
+  #next(nowMs: number, aheadMs: number): void {
+    this.dueMs = nextSlot(nowMs + this.#intervalMs / 2, aheadMs, this.#intervalMs)
   }
 }
 
 /** The next slot for a deep probe: the first round second, or two, four … seconds where calls take longer. */
 export function deepSlotMs(nowMs: number, aheadMs: number, typicalMs: number): number {
-  let interval = 1000
-  while (interval < SLOT_DURATIONS * typicalMs && interval < 600_000) interval *= 2
-  return nextSlot(nowMs, aheadMs, interval)
+  return nextSlot(nowMs, aheadMs, atLeast(1000, SLOT_DURATIONS * typicalMs))
+}
+
+/** `intervalMs`, doubled until it is at least so much: the slots of all clients are multiples of one another. */
+function atLeast(intervalMs: number, leastMs: number): number {
+  let interval = intervalMs
+  while (interval < leastMs && interval < LONGEST_INTERVAL_MS) interval *= 2
+  return interval
 }
 
 function nextSlot(nowMs: number, aheadMs: number, intervalMs: number): number {

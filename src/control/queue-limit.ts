@@ -25,10 +25,11 @@ const CALM = 0.18
 const CLEAN = 0.1
 const MOST_BRAKES = 3
 const CUT = 0.6
+const PROBE_TURNS = 6
 const DEEP_CUT = 0.25
 /** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
 const OURS = 0.5
-const NOT_OURS = 0.8
+const NOT_OURS = 0.7
 const TRANSIENT = 1.3
 
 export interface QueueLimitOptions {
@@ -53,12 +54,16 @@ export class QueueLimit {
   #phase: Phase = 'slow-start'
   #phaseMs: number
   #sequence = 0
+  /** Calls sent before the limit fell still show the queue that it made. */
+  #validFrom = 0
   /** The track window counts what settles from here on. */
   #fromMs: number
   #growth = 2
   #resumeTo = 0
   #again = false
   #brakes = 0
+  /** The queue was found to be ours and was cut: if the alarm comes back all the same, it is the baseline that is off. */
+  #suspect = false
   #slotMs = 0
   #good = 0
   #aheadMs = 0
@@ -100,11 +105,11 @@ export class QueueLimit {
   /** A call took `value` (a logarithm of ms): it succeeded, or it lasted so long until it was given up. */
   measured(sequence: number, nowMs: number, value: number, aheadMs: number): void {
     this.#aheadMs = aheadMs
-    this.#measures.settled(value, this.#limit)
+    if (sequence >= this.#validFrom) this.#measures.settled(value, this.#limit)
     if (this.#phase === 'track') {
       if (nowMs >= this.#fromMs) this.#measures.window.add(value)
     } else if (this.#phase === 'slow-start') this.#cohort.settled(sequence, value)
-    else this.#experiment.measured(sequence, value)
+    else this.#experiment.measured(sequence, nowMs, value)
     this.step(nowMs)
   }
 
@@ -132,13 +137,13 @@ export class QueueLimit {
     if (limit === 0) return
     this.#failures.restart(this.#sequence + 1)
     this.#track(limit, nowMs)
-    if (!Number.isFinite(this.schedule.dueMs)) this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    if (!Number.isFinite(this.schedule.dueMs)) this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
   }
 
   /** Starts with a baseline that an earlier run found; a first probe checks it soon. */
   learned(baseline: number, nowMs: number): void {
     this.baseline.set(baseline, 1)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
   }
 
   /** After an outage: climbs again to nine tenths of what worked before, with the baseline of before. */
@@ -153,7 +158,7 @@ export class QueueLimit {
   step(nowMs: number): void {
     switch (this.#phase) {
       case 'slow-start':
-        if (this.#cohort.isComplete(nowMs, this.#typicalMs())) this.#roundDone(nowMs)
+        if (this.#isMeasured(nowMs)) this.#roundDone(nowMs)
         else if (this.#limit >= 8 && this.#measures.isAlarm(CLIMB_ALARM, this.baseline, this.#limit))
           this.#foundKnee(this.#measures.fast - this.baseline.value, nowMs)
         return
@@ -164,19 +169,25 @@ export class QueueLimit {
           this.#windowDone(nowMs)
         return
       case 'brake':
-        if (this.#cohort.isComplete(nowMs, this.#typicalMs())) this.#braked(nowMs)
+        if (this.#isMeasured(nowMs)) this.#braked(nowMs)
         else if (this.#isOverdue(nowMs)) this.#track(this.#limit, nowMs)
         return
       case 'probe':
+        if (this.#measures.isAlarm(ALARM, this.baseline, this.#limit)) {
+          // It has become slower in spite of the cut: whatever that is, the limit does not go back now.
+          this.#experiment.cause = 'alarm'
+          this.#phase = 'brake'
+          return
+        }
         if (this.#cohort.isSent) this.#setLimit(Math.max(this.#limit, this.#experiment.top))
-        if (this.#cohort.isComplete(nowMs, this.#typicalMs())) this.#probed(nowMs)
+        if (this.#isMeasured(nowMs)) this.#probed(nowMs)
         else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
         return
       case 'waiting':
-        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, 0.05, 6, nowMs)
+        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, 3, nowMs)
         return
       case 'deep':
-        if (this.#cohort.isComplete(nowMs, this.#typicalMs())) this.#deepDone(nowMs)
+        if (this.#isMeasured(nowMs)) this.#deepDone(nowMs)
         else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
     }
   }
@@ -213,15 +224,16 @@ export class QueueLimit {
     }
     const rise = sample.mean - this.baseline.value
     const error = this.#measures.errorOf(sample.n, this.baseline.n)
-    if (rise <= CALM + 2 * error) {
-      this.baseline.observed(sample, error)
+    // What may be noise is measured a second time before it counts, in either direction.
+    if (rise <= CALM + (this.#again ? 1 : 0.5) * error) {
+      if (sample.n >= 8) this.baseline.observed(sample, error)
       if (this.#measures.isSaturated) {
-        if (this.#resumeTo === 0) this.baseline.pool(sample)
+        if (this.#resumeTo === 0 && (rise <= error || this.baseline.n < 32)) this.baseline.pool(sample)
         this.#grow(nowMs)
       } else this.#beginRound(nowMs)
-    } else if (!this.#again && sample.n < 60 && rise < CLIMB_ALARM + 2 * error) {
+    } else if (!this.#again && (sample.n < 8 || (sample.n < 60 && rise < ALARM + 2 * error))) {
       this.#beginRound(nowMs)
-      this.#cohort.begin(nowMs, Math.max(2 * this.#limit, 16))
+      this.#cohort.begin(nowMs, Math.max(this.#limit, 16))
       this.#again = true
     } else this.#foundKnee(rise, nowMs)
   }
@@ -244,27 +256,29 @@ export class QueueLimit {
   }
 
   #foundLevel(limit: number, nowMs: number): void {
-    this.#resumeTo = 0
     this.#track(limit, nowMs)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
   }
 
   // track
 
   #track(limit: number, nowMs: number): void {
+    const isLower = limit < this.#limit
     this.#phase = 'track'
     this.#brakes = 0
-    this.#tracking.restart()
     this.#resumeTo = 0
+    this.#tracking.restart()
     this.#setLimit(limit)
     this.#measures.restart()
-    this.#beginWindow(nowMs, true)
+    this.#beginWindow(nowMs, isLower ? 2 : 1)
+    if (isLower) this.#validFrom = this.#sequence + 1
   }
 
-  #beginWindow(nowMs: number, skip: boolean): void {
+  /** Counts what settles once `skip` durations have passed. */
+  #beginWindow(nowMs: number, skip: number): void {
     this.#phaseMs = nowMs
     this.#measures.restartWindow()
-    this.#fromMs = skip ? nowMs + this.#typicalMs() : nowMs
+    this.#fromMs = nowMs + skip * this.#typicalMs()
   }
 
   #windowDone(nowMs: number): void {
@@ -275,6 +289,7 @@ export class QueueLimit {
     const error = this.#measures.errorOf(sample.n)
     this.baseline.observed(sample, error)
     const rise = sample.mean - this.baseline.value
+    if (rise < CALM) this.#suspect = false
     const limit = this.#limit
     const target = this.#target(limit)
     if (this.limit > 1 && this.#tracking.isDrift(rise, error, target, limit)) {
@@ -284,16 +299,16 @@ export class QueueLimit {
     const before = this.limit
     if (this.#measures.isSaturated) {
       this.#good = limit
-      this.#setLimit(Math.min(this.#tracking.next(limit, rise, error, target), this.#failures.ceilingAt(nowMs)))
+      this.#setLimit(Math.min(this.#tracking.next(limit, before, rise, error, target), this.#failures.ceilingAt(nowMs)))
     } else this.#setLimit(this.#tracking.lowered(limit, rise, error, target))
-    this.#beginWindow(nowMs, this.limit !== before)
+    this.#beginWindow(nowMs, this.limit === before ? 0 : 1)
   }
 
   // probing down
 
   #scheduledProbe(nowMs: number): void {
     if (this.limit < 2 || !this.#measures.isSaturated || !this.baseline.isKnown) {
-      this.schedule.postpone(nowMs, this.#aheadMs, this.#typicalMs())
+      this.schedule.postpone(nowMs, this.#aheadMs)
       return
     }
     this.#cut('scheduled', nowMs)
@@ -313,7 +328,8 @@ export class QueueLimit {
       return
     }
     if (cause === 'alarm' && this.#phase === 'track') this.#restores.alarmed(nowMs, this.#typicalMs())
-    if (cause === 'scheduled') this.#lower('probe', CUT, 0.04, 6, nowMs)
+    if (cause !== 'scheduled') this.schedule.postpone(nowMs, this.#aheadMs)
+    if (cause === 'scheduled') this.#lower('probe', CUT, this.#probeAccuracy, PROBE_TURNS, nowMs)
     else this.#lower('brake', CUT, 0.07, 4, nowMs)
   }
 
@@ -321,7 +337,8 @@ export class QueueLimit {
     this.#phase = phase
     this.#phaseMs = nowMs
     this.#setLimit(this.#experiment.from * cut)
-    this.#experiment.begin(this.#limit, this.#sequence + 1, accuracy, turns, nowMs, this.#typicalMs())
+    this.#validFrom = this.#sequence + 1
+    this.#experiment.begin(this.#limit, accuracy, turns, nowMs, this.#typicalMs())
   }
 
   #braked(nowMs: number): void {
@@ -329,16 +346,23 @@ export class QueueLimit {
     const rise = after - this.baseline.value
     if (n === 0) this.#track(this.#limit, nowMs)
     else if (cause === 'alarm' && rise <= CLEAN + 2 * error) {
-      this.#track(this.#restores.tryNow(nowMs) ? top : this.#limit, nowMs)
+      // After a second cut this says nothing about the limit before the first.
+      if (this.#brakes === 0 && this.#restores.tryNow(nowMs)) this.#track(top, nowMs)
+      else {
+        this.#resumeTo = 0.9 * top
+        this.#climb(this.#limit, 1.25, nowMs)
+      }
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (elasticity > NOT_OURS) {
+    } else if (this.#suspect || elasticity > NOT_OURS - errorOfElasticity) {
       // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
-      if (this.#failures.timedOutShare < 0.01) this.#setLimit(top)
       this.#phase = 'waiting'
       this.#slotMs = deepSlotMs(nowMs, this.#aheadMs, this.#typicalMs())
-    } else this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
+    } else {
+      this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
+      this.#suspect = true
+    }
   }
 
   #probed(nowMs: number): void {
@@ -349,17 +373,17 @@ export class QueueLimit {
     }
     let limit = top
     let moved = 0
-    if (elasticity <= OURS) {
+    if (elasticity <= OURS - errorOfElasticity) {
       if (after < this.baseline.value) this.baseline.set(after, n)
       limit = Math.min(top, top * Math.exp(this.baseline.value - before) + this.#target(top))
       moved = 1
     } else if (elasticity <= TRANSIENT + 2 * errorOfElasticity) moved = this.baseline.probed(after, n, error)
-    this.schedule.probed(moved, error, nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.probed(moved, error, nowMs, this.#aheadMs, this.#probeMs)
     this.#track(limit, nowMs)
   }
 
   #probeFailed(nowMs: number): void {
-    this.schedule.postpone(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.postpone(nowMs, this.#aheadMs)
     this.#track(this.#experiment.top, nowMs)
   }
 
@@ -371,9 +395,11 @@ export class QueueLimit {
     }
     const rise = Math.max(0, before - this.baseline.value)
     const fall = before - after
+    this.#suspect = false
     this.baseline.set(after, n)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
     // As slow with a quarter in flight: the way has become longer, and more calls fit on it.
+    this.#resumeTo = 0
     if (fall <= 0.25 * rise + 2 * errorOfFall) this.#climb(top, 1.4, nowMs)
     else this.#track(top * Math.exp(-Math.max(0, fall)) + this.#target(top), nowMs)
   }
@@ -385,13 +411,33 @@ export class QueueLimit {
     this.#limit = limit > min ? Math.min(limit, max) : min
   }
 
-  /** Calls that may queue: concave in the limit. */
+  /**
+   * Calls that may queue: concave in the limit, and more where calls vary much by themselves. There the same wait is a
+   * smaller part of the slowest calls, and a small queue could not be told from noise.
+   */
   #target(limit: number): number {
-    return this.#options.queue * Math.max(1, 0.4 * Math.sqrt(limit))
+    const even = 0.35 * Math.sqrt(limit) * this.#measures.tolerance
+    return this.#options.queue * Math.max(0.7, Math.min(even, 0.25 * limit))
+  }
+
+  /** A baseline that is off by the target queue would move the limit by as much; the mean of four is twice as good. */
+  get #probeAccuracy(): number {
+    return Math.min(0.04, Math.max(0.01, this.#target(this.#limit) / this.#limit))
+  }
+
+  /** How long a probe takes: the surplus leaves, then its calls are sent. */
+  get #probeMs(): number {
+    const to = Math.max(1, CUT * this.#limit)
+    const calls = this.#experiment.callsFor(to, this.#probeAccuracy, PROBE_TURNS, 'scheduled')
+    return Math.min(this.#typicalMs(), Math.exp(this.baseline.value)) * (0.5 + calls / to)
   }
 
   #typicalMs(): number {
     return this.#measures.typicalMs(this.baseline)
+  }
+
+  #isMeasured(nowMs: number): boolean {
+    return this.#cohort.isComplete(nowMs, this.#measures.patience * this.#typicalMs())
   }
 
   #isOverdue(nowMs: number): boolean {

@@ -9,7 +9,8 @@ const CALM_WINDOWS = 3
 const CUSUM_LIMIT = 6
 const CUSUM_SLACK = 0.03
 const LEAST_ERROR = 0.03
-/** Noise is even: a window below the baseline counts as well, but no further than this many errors. */
+const MOST_BOOST = 1e6
+/** A window below the baseline counts as well, since noise is even, but no further than this many errors. */
 const LOW_ERRORS = 2
 
 export class Tracking {
@@ -19,6 +20,10 @@ export class Tracking {
 
   restart(): void {
     this.#cusum = 0
+    this.restartGrowth()
+  }
+
+  restartGrowth(): void {
     this.#calm = 0
     this.#boost = 1
   }
@@ -32,11 +37,17 @@ export class Tracking {
     return true
   }
 
-  /** The limit after a window in which the limit was what held the client back. */
-  next(limit: number, rise: number, error: number, target: number): number {
-    this.#calm = rise <= CALM_RISE + 0.5 * error ? this.#calm + 1 : 0
-    this.#boost = this.#calm >= CALM_WINDOWS ? Math.min(this.#boost * 2, 1e6) : 1
-    const queueless = limit * Math.exp(-Math.max(rise, -LOW_ERRORS * error))
+  /** The limit after a window in which it held the client back; `whole` calls at once is what it came to. */
+  next(limit: number, whole: number, rise: number, error: number, target: number): number {
+    if (rise <= CALM_RISE + 0.5 * error) {
+      this.#calm += 1
+      if (this.#calm >= CALM_WINDOWS) this.#boost = Math.min(this.#boost * 2, MOST_BOOST)
+    } else if (rise <= target / limit + 1.5 * error) {
+      // Neither calm nor a queue: with much noise that is how calm looks every now and then.
+      this.#calm = Math.max(0, this.#calm - 2)
+      this.#boost = Math.max(1, this.#boost / 4)
+    } else this.restartGrowth()
+    const queueless = whole * Math.exp(-beyondNoise(rise, error))
     return limit + HALF * (queueless + Math.min(target * this.#boost, limit / 2 + 1) - limit)
   }
 
@@ -45,4 +56,10 @@ export class Tracking {
     if (rise <= target / limit + 2 * error) return limit
     return Math.min(limit, limit + HALF * (limit * Math.exp(-rise) + target - limit))
   }
+}
+
+/** A rise less what noise alone explains: without this, noise would hold the limit down where few calls are seen. */
+function beyondNoise(rise: number, error: number): number {
+  if (rise > 0) return Math.max(0, rise - 0.5 * error)
+  return Math.min(0, Math.max(rise, -LOW_ERRORS * error) + 0.5 * error)
 }
