@@ -3,7 +3,7 @@
  * nothing while it is down. Pure: time is passed in, randomness is seeded, so the same calls give the same answers.
  * It asks, in this order: the gate (Retry-After), the breaker, the limit on calls in flight, the pace of a quota.
  *
- *     const askMs = controller.admit(now)           // 0: send; else when to ask again
+ *     const waitMs = controller.admit(now)          // 0: send
  *     const permit = controller.sent(now)
  *     controller.settled(permit, later, { kind: 'success' })
  *
@@ -16,7 +16,7 @@ import { believed, Gate } from './gate.ts'
 import { HeaderQuota } from './header-quota.ts'
 import { logMs } from './latency.ts'
 import { type Learned, usable } from './learned.ts'
-import type { AttemptOutcome, Limiter, Permit } from './limiter.ts'
+import type { AttemptOutcome, GateReason, Limiter, Permit } from './limiter.ts'
 import { Permits } from './permits.ts'
 import { type Phase, QueueLimit } from './queue-limit.ts'
 import { Quota } from './quota.ts'
@@ -32,11 +32,9 @@ const LEAST_PROBE_MS = 5000
 /** Time-outs without a success since their calls were sent that mean an outage rather than slow calls. */
 const SILENT_TIMEOUTS = 4
 const TIMEOUT_COST = 2
+/** A shorter wait could be lost in the digits of a clock that counts from 1970. */
+const LEAST_WAIT_MS = 0.01
 const TOO_MANY_REQUESTS = 429
-/** Shortest wait that is answered: a shorter one would be lost in the rounding of epoch milliseconds. */
-const LEAST_WAIT_MS = 0.001
-
-export type GateReason = 'retry-after' | 'breaker' | 'concurrency' | 'rate'
 
 export interface ControllerSnapshot {
   /** Calls that may be in flight. */
@@ -110,9 +108,17 @@ export class Controller implements Limiter {
     return this.#permits.inFlight
   }
 
+  get reason(): GateReason | null {
+    return this.#reason
+  }
+
+  get isDown(): boolean {
+    return this.#breaker.state !== 'closed'
+  }
+
   /**
-   * 0: send now. Otherwise the instant, on the clock of `nowMs` and later than it, at which to ask again; Infinity:
-   * when a call settles (or after `patienceMs` if none does). Asking more often changes nothing.
+   * 0: send now. Otherwise the instant at which to ask again, in ms on the clock of `nowMs` and later than it;
+   * Infinity: when a call settles (ask again after `patienceMs` if none does). Asking more often changes nothing.
    */
   admit(nowMs: number): number {
     const now = this.#advance(nowMs)
@@ -126,7 +132,7 @@ export class Controller implements Limiter {
       return this.#wait('concurrency', Number.POSITIVE_INFINITY, now)
     }
     const rateMs = Math.max(this.#headers.waitMs(this.#sequence, now), this.#quota.waitMs(now))
-    if (rateMs > 0) return this.#wait('rate', rateMs, now)
+    if (rateMs > 0) return this.#wait('quota', rateMs, now)
     this.#reason = null
     return 0
   }
@@ -134,9 +140,9 @@ export class Controller implements Limiter {
   /** As `admit`, for a call that is a retry: it also needs the retry budget to pay `cost` (2 after a time-out). */
   admitRetry(nowMs: number, cost = 1): number {
     const askMs = this.admit(nowMs)
-    if (askMs !== 0) return askMs
+    if (askMs > 0) return askMs
     const waitMs = this.#budget.waitMs(bounded(cost, TIMEOUT_COST), this.#nowMs)
-    return waitMs > 0 ? this.#instant(waitMs, this.#nowMs) : 0
+    return waitMs > 0 ? this.#nowMs + Math.max(waitMs, LEAST_WAIT_MS) - this.#clock.aheadMs : 0
   }
 
   /** A call is sent, whatever `admit` said. The permit is opaque; it goes back with `settled`. */
@@ -193,7 +199,9 @@ export class Controller implements Limiter {
         return
       default:
         this.#queue.dropped(sequence)
-        if (sequence === this.#probeSequence) this.#breaker.undecided()
+        if (sequence !== this.#probeSequence) return
+        if (outcome.answered === true) this.#reopen(now)
+        else this.#breaker.undecided()
     }
   }
 
@@ -207,11 +215,15 @@ export class Controller implements Limiter {
     return Math.max(0, this.#permits.oldestMs + this.#lostAfterMs() - now)
   }
 
+  /** Changes the highest limit from now on, a whole number of calls; a `min` above it comes down with it. */
+  change({ max }: { readonly max: number }): void {
+    const check = checkControllerOptions('Controller.change', { max })
+    this.#queue.setMax(check.max)
+  }
+
   snapshot(): ControllerSnapshot {
     const now = this.#nowMs
-    const ratePerSecond = this.#headers.isKnown(now)
-      ? this.#headers.perSecond(this.#sequence, now)
-      : this.#quota.perSecond
+    const ratePerSecond = this.#headers.isKnown(now) ? this.#headers.perSecond(now) : this.#quota.perSecond
     const { phase, baseline, latency } = this.#queue
     const reason = this.#reason
     return {
@@ -253,9 +265,15 @@ export class Controller implements Limiter {
       this.#queue.succeeded(sequence)
       this.#queue.measured(sequence, now, logMs(tookMs), this.#clock.aheadMs)
     } else if (sequence >= this.#probeSequence && this.#breaker.state === 'half-open') {
-      this.#breaker.succeeded()
-      this.#queue.resume(now)
+      this.#reopen(now)
     }
+  }
+
+  /** The probe was answered: the downstream is back. */
+  #reopen(now: number): void {
+    if (this.#breaker.state !== 'half-open') return
+    this.#breaker.succeeded()
+    this.#queue.resume(now)
   }
 
   #timedOut(sequence: number, sentMs: number, tookMs: number, now: number): void {
@@ -322,14 +340,8 @@ export class Controller implements Limiter {
 
   #wait(reason: GateReason, waitMs: number, now: number): number {
     this.#reason = reason
-    this.#reasonMs = now + waitMs
-    return this.#instant(waitMs, now)
-  }
-
-  /** On the caller's clock, and never 0, nor so near that this clock cannot tell it from now. */
-  #instant(waitMs: number, now: number): number {
-    const callerMs = now - this.#clock.aheadMs
-    return Math.max(callerMs + waitMs, callerMs + LEAST_WAIT_MS) || LEAST_WAIT_MS
+    this.#reasonMs = now + Math.max(waitMs, LEAST_WAIT_MS)
+    return this.#reasonMs - this.#clock.aheadMs
   }
 }
 

@@ -32,6 +32,9 @@ export class Measures {
   #freedom = 16
   #sends = 0
   #full = 0
+  /** Calls that were sent at this very moment: they found the limit full if the last of them did. */
+  #burst = 0
+  #burstMs = Number.NaN
 
   restart(): void {
     this.fastN = 0
@@ -45,10 +48,16 @@ export class Measures {
     this.peak = this.inFlight
   }
 
-  sent(inFlight: number, limit: number): void {
+  sent(inFlight: number, limit: number, nowMs: number): void {
     this.inFlight = inFlight
     this.#sends += 1
-    if (inFlight >= limit) this.#full += 1
+    if (nowMs !== this.#burstMs) this.#burst = 0
+    this.#burstMs = nowMs
+    this.#burst += 1
+    if (inFlight >= limit) {
+      this.#full += this.#burst
+      this.#burst = 0
+    }
     if (inFlight > this.peak) this.peak = inFlight
   }
 

@@ -42,7 +42,7 @@ export interface QueueLimitOptions {
 
 export class QueueLimit {
   readonly baseline = new Baseline()
-  readonly #options: QueueLimitOptions
+  #options: QueueLimitOptions
   readonly #cohort = new Cohort()
   readonly #measures = new Measures()
   readonly #failures = new Failures()
@@ -81,6 +81,12 @@ export class QueueLimit {
     return Math.floor(this.#limit + 1e-9)
   }
 
+  /** From now on the limit rises to this at most. */
+  setMax(max: number): void {
+    this.#options = { ...this.#options, max, min: Math.min(this.#options.min, max) }
+    this.#setLimit(this.#limit)
+  }
+
   get phase(): Phase {
     return this.#phase
   }
@@ -98,7 +104,7 @@ export class QueueLimit {
 
   sent(sequence: number, nowMs: number, inFlight: number): void {
     this.#sequence = sequence
-    this.#measures.sent(inFlight, this.limit)
+    this.#measures.sent(inFlight, this.limit, nowMs)
     if (this.#phase !== 'track' && this.#phase !== 'waiting') this.#cohort.sent(sequence, nowMs)
   }
 

@@ -12,6 +12,7 @@ import { Chunk, type Refs } from './chunk.ts'
 import type { Command, Ports } from './commands.ts'
 import { Histogram } from './histogram.ts'
 import { DEAD_LETTERED, FILTERED, Item, membersOf, RETURNED, SKIPPED, WRITTEN } from './item.ts'
+import type { LimiterPool } from './limiter-pool.ts'
 import type { Lot } from './lot.ts'
 import type { Partition } from './partition.ts'
 import type { Inlet } from './stage.ts'
@@ -24,6 +25,8 @@ export class Core {
   /** From the source's timestamp to completion. */
   readonly latency = new Histogram()
   readonly deadLetters = new Map<Sink<DeadLetter>, Inlet>()
+  /** By the name of the limiter that stages share, or of the stage that has its own. */
+  readonly limiters = new Map<string, LimiterPool>()
   commands: Command[] = []
   /** Engine time + this = epoch time. */
   wallOffsetMs: number

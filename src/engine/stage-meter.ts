@@ -107,6 +107,7 @@ export class StageMeter {
       reason,
       states: this.clock.seconds(),
       latencyMs: this.#latency.status(),
+      limiters: [],
     }
   }
 
@@ -130,6 +131,7 @@ function charge(counts: Float64Array, free: number, state: number, wanted: numbe
 const STATE_OF_GATE: Readonly<Record<string, number>> = {
   rate: RATE,
   'retry-after': RATE,
+  quota: RATE,
   breaker: BACKOFF,
   'retry-budget': BACKOFF,
   'retry-share': BACKOFF,

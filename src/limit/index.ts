@@ -4,10 +4,10 @@
  * own, and the readers of the headers that it is fed with.
  */
 export type { BreakerState } from '../control/breaker.ts'
-export { Controller, type ControllerSnapshot, type GateReason } from '../control/controller.ts'
+export { Controller, type ControllerSnapshot } from '../control/controller.ts'
 export type { ControllerOptions } from '../control/controller-options.ts'
 export type { Learned } from '../control/learned.ts'
-export type { AttemptOutcome, Permit } from '../control/limiter.ts'
+export type { AttemptOutcome, GateReason, Permit } from '../control/limiter.ts'
 export type { Phase } from '../control/queue-limit.ts'
 export { retryAfterMs } from '../model/http.ts'
 export { type RateLimitFigures, rateLimitOf } from '../model/rate-limit.ts'

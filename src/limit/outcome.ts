@@ -7,7 +7,7 @@ import type { AttemptOutcome } from '../control/limiter.ts'
 import { classify as recognize } from '../model/errors.ts'
 import { headerOf } from '../model/headers.ts'
 import { httpDateMs, retryAfterMs } from '../model/http.ts'
-import { rateLimitOf } from '../model/rate-limit.ts'
+import { type RateLimitFigures, rateLimitOf } from '../model/rate-limit.ts'
 import { isRefusal } from './refusal.ts'
 
 /** How a call ended. */
@@ -20,6 +20,7 @@ export interface Ended {
 
 const SUCCESS: AttemptOutcome = { kind: 'success' }
 const IGNORED: AttemptOutcome = { kind: 'ignored' }
+const ANSWERED_LATE: AttemptOutcome = { kind: 'timeout', answered: true }
 const TIMEOUT: AttemptOutcome = { kind: 'timeout' }
 const FAILED: AttemptOutcome = { kind: 'failed' }
 
@@ -42,11 +43,10 @@ function ofThrown(error: unknown, wallMs: number): AttemptOutcome {
     const { status, retryAfterMs: pauseMs, rateLimit } = known
     return { kind: 'overloaded', status, retryAfterMs: pauseMs, rateLimit }
   }
-  if (known.status !== undefined)
-    return { kind: kindOf(known.status), status: known.status, rateLimit: known.rateLimit }
+  if (known.status !== undefined) return answered(known.status, known.rateLimit)
   const answer = ofAnswer(error, wallMs)
   if (answer !== null && answer.kind !== 'success') return answer
-  if (known.code === 'HG_TIMEOUT' || isTimeout(error)) return TIMEOUT
+  if (known.code === 'HG_TIMEOUT' || isTimeout(error)) return answer === null ? TIMEOUT : ANSWERED_LATE
   if (known.code === 'HG_CONNECTION_LOST') return FAILED
   // Thrown for a status that is an answer, such as 404.
   if (answer !== null) return answer
@@ -71,15 +71,17 @@ function ofAnswer(value: unknown, wallMs: number): AttemptOutcome | null {
     (status === 403 && (pauseMs !== undefined || rateLimit?.remaining === 0))
   if (quota) return { kind: 'overloaded', status: TOO_MANY_REQUESTS, retryAfterMs: pauseMs, rateLimit }
   if (status === 503 || status === 529) return { kind: 'overloaded', status, retryAfterMs: pauseMs, rateLimit }
-  return { kind: kindOf(status), status, rateLimit }
+  return answered(status, rateLimit)
 }
 
 /** 404 and its like are answers that took work, as good a measure as 200; other refusals came before the work. */
 const ANSWERED = new Set([404, 409, 410, 412])
 
-function kindOf(status: number): AttemptOutcome['kind'] {
-  if (status < 400 || ANSWERED.has(status)) return 'success'
-  return status >= 500 || status === 408 ? 'failed' : 'ignored'
+function answered(status: number, rateLimit: RateLimitFigures | undefined): AttemptOutcome {
+  if (status < 400 || ANSWERED.has(status)) return { kind: 'success', status, rateLimit }
+  if (status >= 500 || status === 408) return { kind: 'failed', status, rateLimit }
+  // It says nothing about how busy the downstream is, but that it is there.
+  return { kind: 'ignored', status, rateLimit, answered: true }
 }
 
 /** The properties that clients use; any of them may hold anything. */

@@ -44,11 +44,11 @@ export interface HeadgateErrorOptions {
    * For `HG_OVERLOADED`: how long the downstream asked to be left alone, in milliseconds. More than
    * `MAX_RETRY_AFTER_MS` counts as that; then it is asked again.
    */
-  readonly retryAfterMs?: number
-  /** The HTTP status of the answer that this error stands for. With `HG_OVERLOADED`, 429 means a quota. */
-  readonly status?: number
-  /** What the answer's RateLimit headers said. */
-  readonly rateLimit?: RateLimitFigures
+  readonly retryAfterMs?: number | undefined
+  /** The HTTP status of the answer, where there was one: 429 is a quota, 503 a downstream that is too busy. */
+  readonly status?: number | undefined
+  /** What the answer's RateLimit headers say. */
+  readonly rateLimit?: RateLimitFigures | undefined
 }
 
 /** The longest that a downstream is believed when it asks to be left alone: one minute. */

@@ -106,10 +106,7 @@ export interface Outcome {
 
 /** The seam for whatever decides when a client may send. */
 export interface Gate {
-  /**
-   * 0: send now. Infinity: ask again when a call settles. Otherwise the instant at which to ask again. Asked a little
-   * early, a gate just gives it once more.
-   */
+  /** 0: send now. Infinity: ask again when a call settles. Otherwise the instant at which to ask again. */
   admit(nowMs: number): number
   sent(nowMs: number): unknown
   settled(permit: unknown, nowMs: number, outcome: Outcome): void

@@ -78,6 +78,13 @@ describe('an answer', () => {
     expect(threw(new Error('outer', { cause: error }))).toEqual(outcome)
   })
 
+  it('that is refused shows that the downstream is there, and so does one that broke off in time', () => {
+    expect(returned(responseOf(401)).answered).toBe(true)
+    expect(threw(errorOf({ code: 'UND_ERR_BODY_TIMEOUT', status: 200 }))).toEqual({ kind: 'timeout', answered: true })
+    expect(threw(errorOf({ code: 'UND_ERR_BODY_TIMEOUT' })).answered).toBeUndefined()
+    expect(threw(new Error('no')).answered).toBeUndefined()
+  })
+
   it('of 403 is a quota when its headers say so', () => {
     const quota = { kind: 'overloaded', status: 429 }
     expect(returned(responseOf(403, { 'retry-after': '5' }))).toMatchObject({ ...quota, retryAfterMs: 5000 })
