@@ -44,7 +44,7 @@ export async function startApi({ perSecond = Number.POSITIVE_INFINITY } = {}): P
     else next()
   }
 
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const headers: Record<string, string> = { 'content-type': 'application/json' }
     const answer = (status: number): void => {
       answers[status] = (answers[status] ?? 0) + 1
@@ -56,8 +56,7 @@ export async function startApi({ perSecond = Number.POSITIVE_INFINITY } = {}): P
       if (left < 0) return answer(429)
     }
     if (queue.length >= MOST_QUEUED) return answer(503)
-    await work()
-    answer(200)
+    void work().then(() => answer(200))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
 
