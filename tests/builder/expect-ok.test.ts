@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
-import { expectOk } from '../../src/builder/expect-ok.ts'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { expectOk, type HttpListener } from '../../src/builder/expect-ok.ts'
 import { HeadgateError } from '../../src/model/errors.ts'
+import type { CallContext } from '../../src/model/plan.ts'
 import type { RateLimitFigures } from '../../src/model/rate-limit.ts'
 
 const NOW = Date.UTC(2026, 0, 5, 12, 0, 0)
@@ -67,6 +68,10 @@ describe('expectOk', () => {
     expect(() => expectOk(responseOf(500, { 'x-ratelimit-remaining': '4' }), listener)).toThrow('answered 500')
     expectOk(responseOf(200), listener)
     expect(heard).toEqual([{ remaining: 5, resetMs: 30_000 }, { remaining: 4 }])
+  })
+
+  it('may be handed the context of the call', () => {
+    expectTypeOf<CallContext>().toExtend<HttpListener>()
   })
 
   it('discards the body of what it refuses, and only tries', () => {
