@@ -35,6 +35,8 @@ export interface Row {
   readonly peers: Readonly<Record<string, string>>
   /** The least ratio Headgate ÷ peer, by label. A peer without a goal is shown for comparison. */
   readonly goals: Readonly<Record<string, number>>
+  /** Both sides, of one peer, take turns in one process: for a difference smaller than that between two processes. */
+  readonly inTurns?: boolean
 }
 
 export interface Bench {
@@ -63,16 +65,22 @@ export interface Result {
 }
 
 export type ChildReply =
-  | { readonly kind: 'measured'; readonly value: number; readonly notes: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'measured'
+      readonly value: number
+      readonly notes: Readonly<Record<string, number>>
+      /** Of the side that it took turns with: its value, and the median of ours ÷ theirs over the turns. */
+      readonly other?: { readonly value: number; readonly ratio: number }
+    }
   | { readonly kind: 'missing'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string }
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
 const CHILD_LIMIT_MS = 3 * 60_000
 
-export function measureInChild(bench: string, contender: string): Promise<ChildReply> {
+export function measureInChild(bench: string, ...contenders: readonly string[]): Promise<ChildReply> {
   return new Promise((resolve) => {
-    const child = fork(CHILD, [bench, contender], { execArgv: [...process.execArgv, '--expose-gc'] })
+    const child = fork(CHILD, [bench, ...contenders], { execArgv: [...process.execArgv, '--expose-gc'] })
     const limit = setTimeout(() => {
       child.kill('SIGKILL')
       resolve({ kind: 'failed', reason: `took longer than ${CHILD_LIMIT_MS / 60_000} minutes` })
@@ -108,12 +116,12 @@ export async function measureRow(
 
   for (let repeat = 0; repeat < repeats; repeat += 1) {
     const now = new Map<string, number>()
-    const labels = [...sides.keys()]
+    const labels = row.inTurns ? ['headgate'] : [...sides.keys()]
     // Each repeat starts with another side, so that none always runs on the coolest machine.
     for (let turn = 0; turn < labels.length; turn += 1) {
       const label = labels[(turn + repeat) % labels.length] as string
       if (label in skipped) continue
-      const reply = await measureInChild(bench, sides.get(label) as string)
+      const reply = await measureInChild(bench, ...(row.inTurns ? sides.values() : [sides.get(label) as string]))
       if (reply.kind !== 'measured') {
         skipped[label] = `${reply.kind}: ${reply.reason}`
         say(`${row.name}: ${label} skipped, ${skipped[label]}`)
@@ -121,6 +129,10 @@ export async function measureRow(
       }
       now.set(label, reply.value)
       values.get(label)?.push(reply.value)
+      for (const other of row.inTurns ? Object.keys(row.peers) : []) {
+        values.get(other)?.push(reply.other?.value as number)
+        ratios.get(other)?.push(reply.other?.ratio as number)
+      }
       for (const [name, value] of Object.entries(reply.notes)) notes[`${label}: ${name}`] = value
       say(`${row.name}: repeat ${repeat + 1}, ${label} ${formatValue(reply.value)} ${row.unit}`)
     }

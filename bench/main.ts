@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- engine|log|anchor`: runs one benchmark and prints each row beside its named peers, all measured in
+ * `npm run bench -- engine|log|anchor|overload`: runs one benchmark and prints each row beside its named peers, all measured in
  * this same run. `--json` prints the figures for a machine, `--repeats N` sets how often (default 5), `--only text`
  * takes the rows whose names contain the text. The exit code says whether every goal holds
  * (with `--smoke`: whether every side could be measured).
@@ -14,19 +14,25 @@ import { anchor } from './anchor.ts'
 import { bench as engine } from './engine.ts'
 import { type Bench, formatValue, measureRow, type Result } from './harness.ts'
 import { bench as log } from './log.ts'
+import { overload } from './overload.ts'
 
-const USAGE = `npm run bench -- <engine|log|anchor> [options]
+const USAGE = `npm run bench -- <engine|log|anchor|overload> [options]
 
   engine   the cost of a record in the engine: Effect Stream, RxJS, Node streams, p-limit
   log      durable appends and reads of the embedded log: raw LMDB, Redis Streams
   anchor   the payment example against an API that sustains 20,000 requests a minute
+  overload the limiters on a simulated downstream: Vegas, Gradient2, Envoy, Vector ARC, failsafe-go, AWS, fixed
 
   --json        print { bench, rows } instead of a table
   --repeats N   measurements of each side (default 5)
   --only TEXT   only rows whose name contains TEXT
   --smoke       fail only on a side that could not be measured, not on a missed goal: a shared machine is no judge
   --seconds N   anchor: how long one run takes (default 60)
-  --backlog N   anchor: the larger backlog, in records (default 10,000,000)`
+  --backlog N   anchor: the larger backlog, in records (default 10,000,000)
+  --scenario T  overload: only scenarios whose name contains T; 'random' for the never-tuned, 'tuning' for the others
+  --algorithm T overload: only algorithms whose name contains T
+  --seed N      overload: only this seed, and another set of never-tuned scenarios
+  --plots DIR   overload: write the plots of five scenarios into DIR, and nothing else`
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
@@ -99,14 +105,19 @@ async function main(): Promise<boolean> {
       smoke: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '60' },
       backlog: { type: 'string', default: '10000000' },
+      scenario: { type: 'string', default: '' },
+      algorithm: { type: 'string', default: '' },
+      seed: { type: 'string' },
+      plots: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
   const name = positionals[0]
-  if (values.help || name === undefined || !['engine', 'log', 'anchor'].includes(name)) {
+  if (values.help || name === undefined || !['engine', 'log', 'anchor', 'overload'].includes(name)) {
     console.log(USAGE)
     return values.help
   }
+  if (name === 'overload') return runOverload(values)
   const results =
     name === 'anchor'
       ? await anchor({ seconds: positive('seconds', values.seconds), backlog: positive('backlog', values.backlog) })
@@ -116,6 +127,40 @@ async function main(): Promise<boolean> {
   const reasons = results.flatMap((row) => Object.values(row.skipped))
   if (values.smoke) return reasons.length === 0
   return results.every((row) => row.holds !== false) && !reasons.some((reason) => reason.startsWith('failed'))
+}
+
+interface OverloadValues {
+  readonly scenario: string
+  readonly algorithm: string
+  readonly seed?: string | undefined
+  readonly plots?: string | undefined
+  readonly repeats: string
+  readonly smoke: boolean
+  readonly json: boolean
+}
+
+/** Prints its own tables: it compares many algorithms on many scenarios. */
+async function runOverload({
+  scenario,
+  algorithm,
+  seed,
+  plots,
+  repeats,
+  smoke,
+  json,
+}: OverloadValues): Promise<boolean> {
+  const rows = await overload({
+    scenario,
+    algorithm,
+    seed: seed === undefined ? null : positive('seed', seed),
+    repeats: smoke ? 1 : positive('repeats', repeats),
+    smoke,
+    plots: plots ?? null,
+    json,
+  })
+  if (json) console.log(JSON.stringify({ bench: 'overload', rows }, null, 2))
+  if (smoke) return rows.every((row) => Object.keys(row.skipped).length === 0)
+  return rows.every((row) => row.holds !== false)
 }
 
 try {

@@ -17,7 +17,7 @@ export type {
   StageOptions,
 } from './builder/option-types.ts'
 export { Pipeline, type PipelineStart, pipeline, type SourceGiven, type ValueOf } from './builder/pipeline.ts'
-export { deadLetter, exponential, fixed, perMinute, perSecond, skip, stop } from './builder/policies.ts'
+export { adaptive, deadLetter, exponential, fixed, perMinute, perSecond, skip, stop } from './builder/policies.ts'
 export type { Limits, StageLimits } from './engine/engine.ts'
 export type * from './model/connector.ts'
 export { type ErrorCode, HeadgateError, overloaded, reject } from './model/errors.ts'

@@ -116,7 +116,8 @@ describe('the guard', () => {
     ['a package in a pure room', 'model/x.ts', "import { z } from 'zod'", 'pure'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a file, not a template
     ['inside a template in a pure room', 'diagnose/x.ts', 'const x = `a ${`b ${Date.now()}`} c`', 'pure'],
-    ['the clock in the simulation', 'sim/x.ts', 'const now = Date.now()', 'clock'],
+    ['the clock in the simulation', 'sim/x.ts', 'const now = Date.now()', 'pure'],
+    ['the clock in telemetry', 'telemetry/x.ts', 'const now = Date.now()', 'clock'],
     ['a timer in the builder', 'builder/x.ts', 'setTimeout(f, 1)', 'clock'],
     ['the time of day in the builder', 'builder/x.ts', 'const d = new Date()', 'clock'],
     ['a module of timers in telemetry', 'telemetry/x.ts', "import { setTimeout } from 'node:timers/promises'", 'clock'],

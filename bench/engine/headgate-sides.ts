@@ -4,10 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Contender } from '../harness.ts'
-import { loadHeadgate, withoutAccounting } from '../headgate.ts'
+import { type Headgate, loadHeadgate, loadWithoutAccounting } from '../headgate.ts'
 import { add, CONCURRENCY, counting, double, keptOf, notThird, numbers, settle } from './workload.ts'
-
-type Headgate = Awaited<ReturnType<typeof loadHeadgate>>
 
 const all = (n: number): number => n
 const KEYED = 2_000_000
@@ -122,20 +120,27 @@ function stuckSide({ pipeline, memory }: Headgate, stuck: boolean): Contender {
 const STATUS_EVERY_MS = 250
 
 /** Calls with slot states, latencies and a reader of the status as a dashboard is one, or with none of these. */
-function accountingSide({ pipeline, memory }: Headgate, on: boolean): Contender {
-  return counting({ warm: 1_000_000, most: 3_000_000 }, all, async (values) => {
-    if (!on) await withoutAccounting()
+function accountingSide(headgate: Headgate | null): Contender {
+  return counting({ warm: 500_000, fixed: 500_000 }, all, async (values) => {
+    const { pipeline, memory } = headgate ?? (await blind())
     const sink = memory.sink<number>({ keep: false })
     const running = await pipeline('bench')
       .from(memory.source(values))
       .call('settle', settle, { order: 'none', concurrency: CONCURRENCY })
       .to(sink)
       .start()
-    const reader = on ? setInterval(() => running.status(), STATUS_EVERY_MS) : undefined
+    const reader = headgate === null ? undefined : setInterval(() => running.status(), STATUS_EVERY_MS)
     await running.done
     clearInterval(reader)
     return sink.count
   })
+}
+
+let withoutAccounting: Promise<Headgate> | null = null
+
+function blind(): Promise<Headgate> {
+  withoutAccounting ??= loadWithoutAccounting()
+  return withoutAccounting
 }
 
 export async function headgateSide(key: string): Promise<Contender | null> {
@@ -148,8 +153,8 @@ export async function headgateSide(key: string): Promise<Contender | null> {
     'keys-10k': () => keysSide(headgate, 10_000),
     'one-stuck': () => stuckSide(headgate, true),
     'none-stuck': () => stuckSide(headgate, false),
-    'accounting-on': () => accountingSide(headgate, true),
-    'accounting-off': () => accountingSide(headgate, false),
+    'accounting-on': () => accountingSide(headgate),
+    'accounting-off': () => accountingSide(null),
   }
   return sides[key]?.() ?? null
 }

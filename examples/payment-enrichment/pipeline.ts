@@ -3,7 +3,7 @@
  * however many arrive. `npm start` runs it with everything around it; alone:
  * `npx headgate run examples/payment-enrichment/pipeline.ts`. What the API cannot take yet waits in the log.
  */
-import { deadLetter, expectOk, exponential, json, perMinute, pipeline } from 'headgate'
+import { adaptive, deadLetter, expectOk, exponential, json, perMinute, pipeline } from 'headgate'
 import * as log from 'headgate/log'
 import { type EnrichedPayment, Payment, type Score } from './payment.ts'
 
@@ -30,8 +30,8 @@ export default pipeline('payment-enrichment', { onFailure })
   .filter((payment) => payment.amount > 0)
   .call('fraud', (payment, { signal, idempotencyKey }) => score(payment, signal, idempotencyKey), {
     order: 'key', // an account's payments are scored in the order in which they were made
-    concurrency: 32, // 333 a second × 25 ms keep 9 busy; at 64 the API's own queue would slow it down for good
-    rate: perMinute(20_000),
+    concurrency: adaptive({ max: 512 }), // finds the few calls that keep the API busy without a queue there
+    rate: perMinute(20_000), // the contract; without it the quota would be learned from the API's 429s
     timeoutMs: 2_000,
     retry: { attempts: 5, backoff: exponential({ baseMs: 100, maxMs: 10_000 }), budget: 0.1 },
   })

@@ -74,7 +74,7 @@ class Stages<T, End> {
   }
 
   /** Calls something outside, with bounded concurrency, a timeout and retries, and passes on what it returns. */
-  call<R>(name: string, handler: CallHandler<T, R> & CallReturns<R>, options?: CallOptions): Flow<Awaited<R>, End> {
+  call<R>(name: string, handler: CallHandler<T, R> & CallReturns<R>, options?: CallOptions<T>): Flow<Awaited<R>, End> {
     const call = makeCall(this.line, name, handler, options)
     return new Flow({ ...appended(this.line, call), order: stricter(this.line.order, call.order) }, this.finish)
   }

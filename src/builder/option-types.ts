@@ -2,8 +2,8 @@
  * The options as TypeScript sees them, with the essentials for an editor's hover text. The checks and the full advice
  * are the schemas in `pipeline-options.ts` and `stage-options.ts`; a test holds the two together.
  */
-import type { FailurePolicy, Order, RatePlan } from '../model/plan.ts'
-import type { FixedConcurrency } from './stage-options.ts'
+import type { ConcurrencyPlan, FailurePolicy, Order, RatePlan } from '../model/plan.ts'
+import type { RecordInfo } from '../model/record.ts'
 
 export interface AdmissionOptions {
   /** Records in flight at most. Default 10,000. */
@@ -64,18 +64,34 @@ export interface RateOptions {
   readonly burst?: number | undefined
 }
 
-export interface CallOptions extends StageOptions {
+export interface AdaptiveOptions {
+  /** Calls in flight at first. Default: what was learned before, else `min`. */
+  readonly initial?: number | undefined
+  /** The limit never falls below this. Default 1. */
+  readonly min?: number | undefined
+  /** The limit never rises above this. Default 1,000. */
+  readonly max?: number | undefined
+  /** Scales the queue that is aimed at in the downstream. Default 1: 0.4 × √limit calls. */
+  readonly target?: number | undefined
+  /** Stages that name the same limiter share it. Default: each stage has its own. */
+  readonly limiter?: string | undefined
+}
+
+/** `T`: what the stage is given. */
+export interface CallOptions<T = never> extends StageOptions {
   /** Which records may overtake each other. Default `'none'`: any may. */
   readonly order?: Order | undefined
-  /** Calls in flight at most. Default 64. */
-  readonly concurrency?: number | FixedConcurrency | undefined
+  /** Calls in flight at most: a number, or what `adaptive()` finds. Default `adaptive()`. */
+  readonly concurrency?: number | ConcurrencyPlan | undefined
+  /** Names what a call is limited by, such as its tenant; each name has a limiter of its own. Default: one for all. */
+  readonly limitKey?: ((value: T, record: RecordInfo) => string) | undefined
   /** `perSecond(n)` or `perMinute(n)`. Default: no limit. */
   readonly rate?: RatePlan | undefined
   /** After this an attempt is aborted and counts as failed. Default 30,000. */
   readonly timeoutMs?: number | undefined
   /** `false` gives each record one attempt. */
   readonly retry?: RetryOptions | false | undefined
-  /** How many records may wait in the stage. Default: the larger of 1,024 and 4 × `concurrency`. */
+  /** How many records may wait in the stage. Default: the larger of 1,024 and 4 × the most calls. */
   readonly queueRecords?: number | undefined
 }
 

@@ -3,6 +3,7 @@
  * schemas stand in `pipeline-options.ts` and `stage-options.ts`. Invariant: what is printed is what is checked.
  */
 import type { z } from 'zod'
+import { adaptiveSchema } from './concurrency-options.ts'
 import { docOf, objectInside } from './option.ts'
 import { pipelineSchema, sourceSchema } from './pipeline-options.ts'
 import {
@@ -21,6 +22,7 @@ export const SECTIONS: readonly { readonly title: string; readonly schema: z.Zod
   { title: '.from({ source, … })', schema: sourceSchema },
   { title: '.map · .filter · .tap · .flatMap', schema: stageSchema },
   { title: '.call', schema: callSchema },
+  { title: 'adaptive', schema: adaptiveSchema },
   { title: 'perSecond · perMinute', schema: rateSchema },
   { title: 'exponential', schema: backoffSchema },
   { title: '.batch', schema: batchSchema },

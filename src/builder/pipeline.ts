@@ -11,6 +11,7 @@ import type { Status } from '../model/status.ts'
 import { formatNumber, MIB } from '../model/units.ts'
 import { type Running, type StartOptions, start } from '../runtime/start.ts'
 import { Flow, UNFINISHED } from './flow.ts'
+import { checkLimiters } from './limiters.ts'
 import { checkName } from './line.ts'
 import type { PipelineOptions } from './option-types.ts'
 import { pipelineSchema, sourceSchema } from './pipeline-options.ts'
@@ -81,6 +82,7 @@ export class PipelineStart {
     const line = { scope, stages: [], names: decodeNames(sources.length), order: 'none', batched: false } as const
     return new Flow(line, (flow: FlowPlan) => {
       checkSinks(`pipeline '${name}'`, sources, flow)
+      checkLimiters(`pipeline '${name}'`, flow)
       return new Pipeline({ name, sources, flow, ...options })
     })
   }

@@ -1,14 +1,15 @@
 /**
- * The small values that options are made of: what becomes of a failed record, how fast calls may start, how retries
- * back off. User code calls them. Invariant: what they return is plain, checked data, ready for a plan.
+ * The small values that options are made of: what becomes of a failed record, how fast calls may start, how many
+ * may be in flight, how retries back off. User code calls them. Invariant: what they return is plain, checked data, ready for a plan.
  */
 import type { DeadLetter, Sink } from '../model/connector.ts'
 import { show } from '../model/option.ts'
 import type { BackoffPlan, FailurePolicy, RatePlan } from '../model/plan.ts'
-import type { ExponentialOptions, RateOptions } from './option-types.ts'
+import { type AdaptiveConcurrency, adaptiveSchema, type FixedConcurrency, slotsSchema } from './concurrency-options.ts'
+import type { AdaptiveOptions, ExponentialOptions, RateOptions } from './option-types.ts'
 import { parseOptions, refuse } from './problems.ts'
 import { isSink } from './recognize.ts'
-import { backoffSchema, concurrencySchema, type FixedConcurrency, rateSchema } from './stage-options.ts'
+import { backoffSchema, rateSchema } from './stage-options.ts'
 
 const STOP: FailurePolicy = Object.freeze({ kind: 'stop' })
 const SKIP: FailurePolicy = Object.freeze({ kind: 'skip' })
@@ -75,7 +76,22 @@ export function settleBackoff(backoff: BackoffPlan, given: ExponentialOptions | 
 
 /** Exactly `calls` calls in flight at most: the same as the plain number. */
 export function fixed(calls: number): FixedConcurrency {
-  const parsed = concurrencySchema.safeParse(calls)
+  const parsed = slotsSchema.safeParse(calls)
   if (!parsed.success) refuse(`fixed(calls): expected an integer from 1 to 100,000, got ${show(calls)}`)
   return Object.freeze({ kind: 'fixed', limit: parsed.data })
+}
+
+/**
+ * As many calls in flight as the downstream can take: found from latency, refusals, time-outs and what the downstream
+ * says in Retry-After and RateLimit headers, and followed when it moves. The default of every `call`.
+ */
+export function adaptive(options?: AdaptiveOptions): AdaptiveConcurrency {
+  const { initial, min, max, target, limiter } = parseOptions(adaptiveSchema, options, 'adaptive()')
+  // A maximum that was not given follows the minimum.
+  const most = options?.max === undefined ? Math.max(max, min, initial ?? 1) : max
+  if (min > most) refuse(`adaptive(): expected min ≤ max, got min ${show(min)} and max ${show(most)}`)
+  if (initial !== undefined && (initial < min || initial > most)) {
+    refuse(`adaptive(): expected min ≤ initial ≤ max, got initial ${show(initial)}, min ${min} and max ${most}`)
+  }
+  return Object.freeze({ kind: 'adaptive', limiter: limiter ?? null, initial: initial ?? null, min, max: most, target })
 }

@@ -3,21 +3,11 @@
  * builder parses with them. Invariant: an option that is not declared is refused.
  */
 import { z } from 'zod'
-import { formatNumber, MAX_TIMER_MS } from '../model/units.ts'
-import { choice, decimal, decimalGiven, described, MOST_BYTES, MOST_RECORDS, whole, wholeOr } from './option.ts'
+import type { RecordInfo } from '../model/record.ts'
+import { MAX_TIMER_MS } from '../model/units.ts'
+import { concurrencySchema } from './concurrency-options.ts'
+import { choice, decimal, decimalGiven, described, MOST_BYTES, MOST_RECORDS, made, whole, wholeOr } from './option.ts'
 import { onFailure } from './pipeline-options.ts'
-
-const MOST_SLOTS = 100_000
-
-/** Made by `fixed(n)`: the same as the plain number. */
-export interface FixedConcurrency {
-  readonly kind: 'fixed'
-  readonly limit: number
-}
-
-function isFixed(value: unknown): value is FixedConcurrency {
-  return typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'fixed'
-}
 
 const stageFailure = onFailure(
   'What becomes of a record that failed here for good: stop the pipeline, drop it, or hand it to another sink.',
@@ -34,24 +24,6 @@ const queueRecords = (fallback: string, about: string) =>
     raise: 'slots stay idle behind blocked keys while other keys wait further back',
     lower: 'memory is tight; the admission budget bounds the sum in any case',
   })
-
-const concurrencyRange = z.int().min(1).max(MOST_SLOTS)
-
-export const concurrencySchema = described(concurrencyRange, {
-  expected: `an integer from 1 to ${formatNumber(MOST_SLOTS)}`,
-  fallback: '64',
-  unit: 'calls in flight',
-  about: 'How many calls may be in flight at once; a number or `fixed(number)`.',
-})
-
-const concurrency = described(z.union([concurrencyRange, z.custom<FixedConcurrency>(isFixed)]).default(64), {
-  expected: `an integer from 1 to ${formatNumber(MOST_SLOTS)}`,
-  fallback: '64',
-  unit: 'calls in flight',
-  about: 'How many calls may be in flight at once; a number or `fixed(number)`.',
-  raise: 'the stage is the bottleneck, its slots are all awaiting, and latency is flat',
-  lower: 'latency rises with concurrency, or the downstream answers 429, 503 or timeouts',
-})
 
 export const backoffSchema = z.strictObject({
   baseMs: whole({
@@ -150,11 +122,21 @@ const order = (fallback: string) =>
     lower: 'nothing depends on order: any free slot may then take any record',
   })
 
+const limitKey = made({
+  accepts: (value): value is (value: never, record: RecordInfo) => string => typeof value === 'function',
+  expected: 'a function of (value, record) that returns a text',
+  fallback: 'one limiter for the stage',
+  about: 'Names what a call is limited by, such as its tenant: each name gets a limiter of its own.',
+  raise: 'a 429 for one tenant, host or credential must slow down only the calls for that one',
+  lower: 'all calls share one limit anyway',
+})
+
 export const stageSchema = z.strictObject({ onFailure: stageFailure })
 
 export const callSchema = z.strictObject({
   order: order("'none'"),
-  concurrency,
+  concurrency: concurrencySchema,
+  limitKey,
   rate,
   timeoutMs: whole({
     unit: 'milliseconds',
@@ -168,7 +150,7 @@ export const callSchema = z.strictObject({
   retry,
   onFailure: stageFailure,
   queueRecords: queueRecords(
-    'the larger of 1,024 and 4 × `concurrency`',
+    'the larger of 1,024 and 4 × `concurrency` (of `adaptive`, 4 × `max`)',
     'How many records may wait in the stage, so how far a blocked key is looked past.',
   ),
 })

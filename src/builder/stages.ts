@@ -4,11 +4,20 @@
  */
 import type { Sink } from '../model/connector.ts'
 import { show } from '../model/option.ts'
-import type { BatchPlan, CallPlan, FlatMapPlan, RetryPlan, SinkPlan, SyncStagePlan } from '../model/plan.ts'
+import {
+  type BatchPlan,
+  type CallPlan,
+  type ConcurrencyPlan,
+  type FlatMapPlan,
+  mostCalls,
+  type RetryPlan,
+  type SinkPlan,
+  type SyncStagePlan,
+} from '../model/plan.ts'
 import { formatNumber } from '../model/units.ts'
 import { at, checkName, type Line, nameSink, nameStage } from './line.ts'
 import type { CallOptions, RetryOptions } from './option-types.ts'
-import { checkBackoff, settleBackoff, settleRate } from './policies.ts'
+import { adaptive, checkBackoff, settleBackoff, settleRate } from './policies.ts'
 import { parseOptions, refuse } from './problems.ts'
 import { isAsyncFunction, isSink, SINK_METHODS } from './recognize.ts'
 import { batchSchema, callSchema, sinkSchema, stageSchema } from './stage-options.ts'
@@ -46,19 +55,27 @@ export function makeCall(line: Line, givenName: unknown, fn: unknown, given: Cal
         `put the call before .batch(), or leave its order at 'none'`,
     )
   }
-  const concurrency = typeof options.concurrency === 'number' ? options.concurrency : options.concurrency.limit
+  const concurrency = settleConcurrency(options.concurrency)
   return {
     kind: 'call',
     name,
     fn: fn as CallPlan['fn'],
     order,
     concurrency,
+    limitKey: options.limitKey ?? null,
     rate: options.rate ? settleRate(options.rate) : null,
     timeoutMs: options.timeoutMs,
     retry: settleRetry(options.retry, given?.retry, where),
     onFailure: options.onFailure ?? line.scope.onFailure,
-    queueRecords: options.queueRecords ?? Math.max(1024, 4 * concurrency),
+    queueRecords: options.queueRecords ?? Math.max(1024, 4 * mostCalls(concurrency)),
   }
+}
+
+const ADAPTIVE = adaptive()
+
+function settleConcurrency(given: number | ConcurrencyPlan | undefined): ConcurrencyPlan {
+  if (given === undefined) return ADAPTIVE
+  return typeof given === 'number' ? { kind: 'fixed', limit: given } : given
 }
 
 const ONE_ATTEMPT = parseOptions(callSchema, { retry: { attempts: 1 } }, 'retry').retry as RetryPlan

@@ -46,6 +46,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       new Option('--for <duration>', 'run this long, then drain; for example 40s or 1m30s').argParser(timerDuration),
     )
     .option('--report <file>', 'write the final status as JSON, also when the pipeline failed')
+    .option('--limits <file>', 'keep what adaptive limits learn in this file, and begin with it')
     .addOption(
       new Option(
         '--drain <duration>',

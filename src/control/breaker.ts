@@ -12,12 +12,18 @@ const MAX_OPEN_MS = 5000
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
 export class Breaker {
+  readonly #maxOpenMs: number
   #state: BreakerState = 'closed'
   readonly #window = new Uint8Array(WINDOW)
   #seen = 0
   #failures = 0
   #openings = 0
   #untilMs = 0
+
+  /** `maxOpenMs`: the longest pause between two probes, before it is spread by ± 20 %. */
+  constructor(maxOpenMs: number = MAX_OPEN_MS) {
+    this.#maxOpenMs = maxOpenMs
+  }
 
   get state(): BreakerState {
     return this.#state
@@ -49,9 +55,14 @@ export class Breaker {
       const outcomes = Math.min(this.#seen, WINDOW)
       if (outcomes < MINIMUM_OUTCOMES || this.#failures < outcomes * FAILURE_SHARE) return
     }
+    this.open(nowMs, uniform)
+  }
+
+  /** Opens whatever the last outcomes were: the caller has better evidence than their share. */
+  open(nowMs: number, uniform: number): void {
     this.#state = 'open'
     this.#untilMs =
-      nowMs + Math.min(MAX_OPEN_MS, BASE_OPEN_MS * 2 ** Math.min(this.#openings, 10)) * (0.8 + 0.4 * uniform)
+      nowMs + Math.min(this.#maxOpenMs, BASE_OPEN_MS * 2 ** Math.min(this.#openings, 10)) * (0.8 + 0.4 * uniform)
     this.#openings += 1
   }
 

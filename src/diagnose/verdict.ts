@@ -7,10 +7,32 @@ const REASONS: Readonly<Record<string, (stage: StageStatus) => string>> = {
   'retry-after': ({ name }) => `'${name}' waits because the downstream asked for a pause (Retry-After)`,
   breaker: ({ name }) => `'${name}' waits: its downstream fails, and one call at a time tests whether it is back`,
   'retry-budget': ({ name }) => `'${name}' waits for its retry budget: too many attempts fail`,
-  concurrency: ({ name, limit }) => `'${name}' has ${limit === 1 ? 'its only slot' : `all of its ${limit} slots`} busy`,
+  quota: ({ name, limiters: [limiter] }) =>
+    `'${name}' is held at the quota that its downstream grants${limiter?.ratePerSecond ? `, ${perSecond(limiter.ratePerSecond)}` : ''}`,
+  concurrency: (stage) => (isAdaptive(stage) ? adaptedTo(stage) : allBusy(stage)),
   key: ({ name }) => `'${name}' waits for records of the same key to finish`,
   backoff: ({ name }) => `'${name}' waits to try again after a failure`,
   'dead-letter-full': ({ name }) => `'${name}' waits for its dead-letter sink`,
+}
+
+function isAdaptive({ limiters: [limiter] }: StageStatus): boolean {
+  return limiter !== undefined && limiter.phase !== 'fixed'
+}
+
+function allBusy({ name, limit }: StageStatus): string {
+  return `'${name}' has ${limit === 1 ? 'its only slot' : `all of its ${limit} slots`} busy`
+}
+
+/** The limit was found and not set: what holds back is the downstream. */
+function adaptedTo({ name, limit, limiters: [limiter] }: StageStatus): string {
+  const calls = formatCount(limit ?? 0, 'call')
+  if (limiter?.phase === 'slow-start')
+    return `'${name}' is finding out what its downstream can take, ${calls} at once so far`
+  return `'${name}' sends what its downstream can take, ${calls} at once`
+}
+
+function perSecond(rate: number): string {
+  return `${rate >= 10 ? Math.round(rate) : Number(rate.toPrecision(2))} a second`
 }
 
 export function verdictOf(status: Status): string {

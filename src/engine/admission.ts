@@ -16,8 +16,8 @@ export type AdmissionReason = 'records' | 'bytes' | 'residence' | 'heap'
 export class Admission {
   limits: AdmissionPlan
   readonly throughput: Throughput
-  /** Enough to keep every slot and batch busy: residence never narrows below it. */
-  readonly #floorRecords: number
+  /** Enough to keep every slot and batch busy: residence never narrows below it. The engine sets it. */
+  floorRecords = 0
   #records = 0
   #bytes = 0
   #reservedRecords = 0
@@ -27,9 +27,8 @@ export class Admission {
   #heldBytes = 0
   #heapShare = 0
 
-  constructor(limits: AdmissionPlan, floorRecords: number, nowMs: number) {
+  constructor(limits: AdmissionPlan, nowMs: number) {
     this.limits = limits
-    this.#floorRecords = floorRecords
     this.throughput = new Throughput(nowMs)
   }
 
@@ -43,7 +42,7 @@ export class Admission {
   }
 
   sample(nowMs: number): void {
-    this.throughput.sample(nowMs, this.#floorRecords)
+    this.throughput.sample(nowMs, this.floorRecords)
   }
 
   observeHeap(usedBytes: number, limitBytes: number): void {
@@ -84,8 +83,8 @@ export class Admission {
     let records = limits.records
     let reason: AdmissionReason = 'records'
     const perSecond = this.throughput.perSecond
-    const resident = perSecond === null ? this.#floorRecords : (perSecond * limits.residenceMs) / 1000
-    const bound = Math.max(this.#floorRecords, Math.floor(resident))
+    const resident = perSecond === null ? 0 : (perSecond * limits.residenceMs) / 1000
+    const bound = Math.max(this.floorRecords, Math.floor(resident))
     if (bound < records) {
       records = bound
       reason = 'residence'

@@ -1,24 +1,24 @@
 /**
- * A call stage: asynchronous handlers in bounded slots. Items wait in a queue that is fair over partitions, or in
- * lanes by key; each attempt needs a permit (concurrency), the gates to be open (breaker, Retry-After) and a start
+ * A call stage: asynchronous handlers in bounded slots. Items wait in lines, one for each limiter, or before them in
+ * lanes by key; each attempt needs the permit of its limiter (concurrency, breaker, Retry-After, quota) and a start
  * from the rate. `#guard` names the one reason for which nothing more is started: that name is what the doctor reads.
  * Invariant: attempts in progress ≤ limit, and an item holds its lane until it has left the stage or ended.
  */
-import { Breaker } from '../control/breaker.ts'
-import { FixedLimiter } from '../control/limiter.ts'
 import { RateLimit } from '../control/rate.ts'
 import { classify, type HeadgateError } from '../model/errors.ts'
 import type { CallPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
 import { formatCount } from '../model/units.ts'
 import { canSeeSecondArgument } from './arity.ts'
-import { IGNORED, outcomeOf, retryAfterOf, SUCCEEDED, TIMED_OUT, timeoutError, undefinedResult } from './attempt.ts'
+import { ANSWERED_LATE, IGNORED, outcomeOf, successOf, timeoutError, undefinedResult } from './attempt.ts'
+import type { CallLine, Retry } from './call-line.ts'
+import { CallLines } from './call-lines.ts'
 import { Chunk } from './chunk.ts'
 import type { Caller } from './commands.ts'
 import type { Core } from './core.ts'
-import { FairQueue } from './fair-queue.ts'
 import { type Item, isFenced, markStarted, RETURNED } from './item.ts'
 import { Lanes } from './lanes.ts'
+import type { LimiterPool } from './limiter-pool.ts'
 import { Outbox } from './outbox.ts'
 import { Retries } from './retries.ts'
 import { type Slot, SlotList } from './slots.ts'
@@ -34,36 +34,36 @@ export class CallStage implements Stage, Caller {
   readonly takesContext: boolean
   readonly #core: Core
   readonly #target: Inlet
-  readonly #queue = new FairQueue()
+  readonly #lines: CallLines
   readonly #lanes: Lanes | null
   readonly #slots = new SlotList()
-  readonly #limiter: FixedLimiter
-  readonly #breaker = new Breaker()
+  readonly #pool: LimiterPool
   readonly #retries: Retries
   readonly #meter: StageMeter
   #rate: RateLimit | null
   #timeoutMs: number
   /** Its items hold slots that count as BLOCKED. */
   readonly #outbox = new Outbox()
-  #retriesInFlight = 0
   #inFlightBytes = 0
   /** A handler of this stage has told of a pool: only then is it looked for. */
   #pools = false
-  #retryAfterMs = Number.NEGATIVE_INFINITY
+  /** Whose turn it is, once `#guard` said `running`. */
+  #next: CallLine | null = null
   #reason = 'idle'
   #reasonWakeMs = Number.POSITIVE_INFINITY
 
-  constructor(core: Core, plan: CallPlan, target: Inlet) {
+  constructor(core: Core, plan: CallPlan, pool: LimiterPool, target: Inlet) {
     this.#core = core
     this.plan = plan
     this.takesContext = canSeeSecondArgument(plan.fn)
     this.name = plan.name
     this.#target = target
-    this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#enqueue(item))
-    this.#limiter = new FixedLimiter(plan.concurrency)
-    this.#rate = plan.rate && new RateLimit(plan.rate.perSecond, plan.rate.burst)
+    this.#pool = pool
     this.#retries = new Retries(plan.retry, core.nowMs)
-    this.#meter = new StageMeter(plan.concurrency, core.nowMs)
+    this.#lines = new CallLines(pool, keyOf(plan), this.#retries, core.nowMs)
+    this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#lines.push(item, core.loopMs))
+    this.#rate = plan.rate && new RateLimit(plan.rate.perSecond, plan.rate.burst)
+    this.#meter = new StageMeter(this.#lines.limit(), core.nowMs)
     this.#timeoutMs = plan.timeoutMs
   }
 
@@ -71,17 +71,25 @@ export class CallStage implements Stage, Caller {
     return this.plan.queueRecords - this.#waiting()
   }
 
-  offer(chunk: Chunk): void {
+  offer(chunk: Chunk, nowMs: number): void {
     this.#meter.entered += chunk.length
-    if (this.#lanes === null && chunk.lot !== null) {
-      this.#queue.pushRows(chunk)
-      return
+    const { lot } = chunk
+    const lanes = this.#lanes
+    if (lot === null) {
+      for (const item of chunk.toItems()) {
+        item.attempt = 0
+        item.charged = 0
+        if (lanes === null || lanes.enter(item)) this.#lines.push(item, nowMs)
+      }
+    } else {
+      const ready = lanes === null ? chunk : Chunk.ofItems(chunk.toItems().filter((item) => lanes.enter(item)))
+      this.#lines.pushChunk(ready, lot.partition, nowMs)
     }
-    for (const item of chunk.toItems()) {
-      item.attempt = 0
-      item.charged = 0
-      if (this.#lanes === null || this.#lanes.enter(item)) this.#enqueue(item)
-    }
+  }
+
+  /** Calls that may be in flight at this moment. */
+  get limit(): number {
+    return this.#lines.limit()
   }
 
   /** How long an attempt may take from now on. */
@@ -90,7 +98,7 @@ export class CallStage implements Stage, Caller {
   }
 
   change(limits: { concurrency?: number; perSecond?: number; timeoutMs?: number }): void {
-    if (limits.concurrency !== undefined) this.#limiter.limit = limits.concurrency
+    if (limits.concurrency !== undefined) this.#pool.change(limits.concurrency)
     if (limits.timeoutMs !== undefined) this.#timeoutMs = limits.timeoutMs
     if (limits.perSecond !== undefined) {
       const burst = Math.max(
@@ -110,7 +118,7 @@ export class CallStage implements Stage, Caller {
     const flushed = this.#flush(nowMs)
     if (this.#core.halted) this.purge(() => true)
     this.#abortLate(nowMs)
-    this.#retries.collect(nowMs)
+    this.#retries.collect(nowMs, this.#becameDue)
     const started: Slot[] = []
     for (;;) {
       this.#reasonWakeMs = Number.POSITIVE_INFINITY
@@ -123,33 +131,22 @@ export class CallStage implements Stage, Caller {
     return flushed || started.length > 0
   }
 
+  readonly #becameDue = (retry: Retry): void => this.#lines.pushDue(retry)
+
   /** The one reason for which nothing more is started now, or `running`. */
   #guard(nowMs: number): string {
     if (this.#core.halted) return 'stopped'
-    const budgetMs = this.#retryFitsShare() ? this.#retries.budgetWaitMs(nowMs) : Number.POSITIVE_INFINITY
-    if (this.#queue.size === 0 && budgetMs > 0) return this.#whyNothingIsReady(nowMs, budgetMs)
+    if (this.#lines.queued + this.#lines.due === 0) return this.#whyNothingWaits()
     if (this.#outbox.length > 0) return 'blocked'
     if (!this.#core.canFail(this.plan.onFailure)) return 'dead-letter-full'
-    if (this.#retryAfterMs > nowMs) return this.#until(this.#retryAfterMs, 'retry-after')
-    const breakerMs = this.#breaker.waitMs(nowMs)
-    if (breakerMs > 0) return this.#until(nowMs + breakerMs, 'breaker')
-    const admitMs = this.#limiter.admit(nowMs)
-    if (admitMs > 0) return this.#until(nowMs + admitMs, 'concurrency')
+    this.#next = this.#lines.next(nowMs)
+    if (this.#next === null) return this.#until(this.#lines.wakeMs, this.#lines.reason)
     const rateMs = this.#rate === null ? 0 : this.#rate.waitMs(nowMs)
     if (rateMs > 0) return this.#until(nowMs + rateMs, 'rate')
     return 'running'
   }
 
-  /** A retry is due, and retries hold less than a quarter of the slots. */
-  #retryFitsShare(): boolean {
-    return this.#retries.ready > 0 && this.#retriesInFlight < Math.max(1, Math.ceil(this.#limiter.limit / 4))
-  }
-
-  #whyNothingIsReady(nowMs: number, budgetMs: number): string {
-    if (this.#retries.ready > 0) {
-      if (budgetMs === Number.POSITIVE_INFINITY) return 'retry-share'
-      return this.#until(nowMs + budgetMs, 'retry-budget')
-    }
+  #whyNothingWaits(): string {
     if (this.#lanes !== null && this.#lanes.waiting > 0) return 'key'
     return this.#retries.waiting > 0 ? 'backoff' : 'idle'
   }
@@ -160,20 +157,22 @@ export class CallStage implements Stage, Caller {
   }
 
   #start(nowMs: number): Slot | null {
-    const retry = this.#retryFitsShare() && this.#retries.budgetWaitMs(nowMs) === 0
-    const item = retry ? this.#retries.shift() : (this.#queue.shift() as Item)
+    const line = this.#next as CallLine
+    const retry = this.#lines.startsRetry
+    const item = this.#lines.shift(line)
     if (isFenced(item)) {
+      this.#lines.left(line)
       this.#core.finish(item, RETURNED)
       return null
     }
     markStarted(item)
     item.attempt += 1
     if (this.#rate !== null) this.#rate.take(nowMs)
-    this.#breaker.started()
     const slot = this.#slots.take(item, nowMs)
-    slot.permit = this.#limiter.sent(nowMs)
+    slot.line = line
+    slot.permit = line.pooled.sent(nowMs)
     slot.retry = retry
-    if (retry) this.#retriesInFlight += 1
+    if (retry) line.retriesInFlight += 1
     this.#inFlightBytes += item.bytes
     this.#meter.started(item.attempt === 1 ? 1 : 0, 1)
     return slot
@@ -182,61 +181,47 @@ export class CallStage implements Stage, Caller {
   /** The handler of a slot settled: `slot.threw` and `slot.result` say how. */
   settled(slot: Slot, nowMs: number): void {
     const item = slot.item as Item
+    const line = slot.line as CallLine
     const timedOut = slot.abortedMs !== null && slot.abortReason === 'timeout'
     const durationMs = nowMs - slot.startedMs
-    const { threw, result, permit, retry } = slot
+    const { threw, result, permit, retry, heard } = slot
     this.#slots.release(slot)
     this.#inFlightBytes -= item.bytes
-    if (retry) this.#retriesInFlight -= 1
+    if (retry) line.retriesInFlight -= 1
     this.#meter.ended(durationMs)
     if (isFenced(item)) {
-      this.#limiter.settled(permit, nowMs, IGNORED)
-      this.#breaker.undecided()
+      line.pooled.settled(permit, nowMs, IGNORED)
+      this.#lines.left(line)
       this.#core.finish(item, RETURNED)
     } else if (!threw && result !== undefined) {
       // A result that came after the time-out is still a result: the record needs no second attempt.
-      this.#limiter.settled(permit, nowMs, timedOut ? TIMED_OUT : SUCCEEDED)
-      this.#breaker.succeeded()
+      line.pooled.settled(permit, nowMs, timedOut ? ANSWERED_LATE : successOf(heard))
+      this.#lines.left(line)
       this.#retries.succeeded()
       this.#meter.succeeded(1)
       if (timedOut) this.#meter.failed('HG_TIMEOUT', 1)
       item.value = result
       this.#outbox.push(item)
     } else {
-      this.#failed(
-        item,
-        timedOut ? timeoutError(this.#timeoutMs) : threw ? classify(result) : undefinedResult(this.name),
-        permit,
-        nowMs,
-      )
+      const error = timedOut ? timeoutError(this.#timeoutMs) : threw ? classify(result) : undefinedResult(this.name)
+      const { isDown } = line.pooled.limiter
+      line.pooled.settled(permit, nowMs, outcomeOf(error, heard))
+      this.#meter.failed(error.code, 1)
+      // The record's attempts are used up by its own failures, not by those of a downstream that is down for all.
+      if (!this.#core.givesUp && error.scope === 'record' && !isDown) item.charged += 1
+      this.#failed(item, line, error, nowMs)
     }
   }
 
-  #failed(item: Item, error: HeadgateError, permit: unknown, nowMs: number): void {
-    const probing = this.#breaker.state !== 'closed'
-    this.#limiter.settled(permit, nowMs, outcomeOf(error))
-    this.#meter.failed(error.code, 1)
-    if (error.code === 'HG_OVERLOADED') {
-      this.#breaker.undecided()
-      this.#retryAfterMs = Math.max(this.#retryAfterMs, nowMs + retryAfterOf(error))
-    } else if (error.code === 'HG_TIMEOUT' || error.code === 'HG_CONNECTION_LOST') {
-      this.#breaker.failed(nowMs, this.#core.random.next())
-    } else if (error.scope === 'record') {
-      this.#breaker.succeeded() // it answered; what it said concerns this record alone
-    }
-    if (this.#core.givesUp) {
-      this.#core.finish(item, RETURNED)
+  #failed(item: Item, line: CallLine, error: HeadgateError, nowMs: number): void {
+    const spent = !error.retryable || item.charged >= this.plan.retry.attempts
+    if (!this.#core.givesUp && !spent && !this.#core.halted) {
+      this.#retries.add(item, line, error, nowMs, this.#core.random.next())
       return
     }
-    // The record's attempts are used up by its own failures, not by those of a downstream that is down for all.
-    if (error.scope === 'record' && !probing) item.charged += 1
-    if (!error.retryable || item.charged >= this.plan.retry.attempts) {
-      this.#core.fail(item, error, this.name, this.plan.onFailure)
-    } else if (this.#core.halted) {
-      this.#core.finish(item, RETURNED)
-    } else {
-      this.#retries.add(item, error, nowMs, this.#core.random.next())
-    }
+    this.#lines.left(line)
+    if (spent && !this.#core.givesUp) this.#core.fail(item, error, this.name, this.plan.onFailure)
+    else this.#core.finish(item, RETURNED)
   }
 
   /** Aborts what is past its deadline, and gives up on handlers that do not even settle then. */
@@ -293,20 +278,16 @@ export class CallStage implements Stage, Caller {
     return true
   }
 
-  #enqueue(item: Item): void {
-    this.#queue.push(item)
-  }
-
   #waiting(): number {
-    return this.#queue.size + (this.#lanes?.waiting ?? 0)
+    return this.#lines.queued + (this.#lanes?.waiting ?? 0)
   }
 
   account(): void {
     let pooling = 0
     if (this.#pools) for (let slot = this.#slots.first; slot !== null; slot = slot.next) if (slot.pooling) pooling += 1
-    this.#meter.account(this.#limiter.limit, this.#slots.size, pooling, {
+    this.#meter.account(this.#lines.limit(), this.#slots.size, pooling, {
       blocked: this.#outbox.length,
-      ready: this.#queue.size + this.#retries.ready,
+      ready: this.#lines.queued + this.#lines.due,
       key: this.#lanes?.waiting ?? 0,
       backoff: this.#retries.waiting,
       gate: this.#reason,
@@ -324,14 +305,18 @@ export class CallStage implements Stage, Caller {
 
   purge(drop: (item: Item) => boolean): void {
     const waiting = this.#lanes?.purge(drop) ?? []
-    const queued = this.#queue.purge(drop)
-    for (const item of [...waiting, ...queued, ...this.#retries.purge(drop)]) this.#core.finish(item, RETURNED)
+    const lined = this.#lines.purge(drop)
+    for (const { item, line } of this.#retries.purge(drop)) {
+      this.#lines.left(line)
+      lined.push(item)
+    }
+    for (const item of [...waiting, ...lined]) this.#core.finish(item, RETURNED)
   }
 
   /** What a drain waits for here, in words; null when nothing. */
   waitingFor(): string | null {
     const calls = this.#slots.size
-    const retries = this.#retries.waiting + this.#retries.ready
+    const retries = this.#retries.waiting + this.#lines.due
     if (calls + retries === 0) return null
     const parts: string[] = []
     if (calls > 0) parts.push(formatCount(calls, 'call'))
@@ -344,8 +329,8 @@ export class CallStage implements Stage, Caller {
     const places: Place[] = [
       {
         name: `${name} queue`,
-        records: this.#queue.size,
-        bytes: this.#queue.bytes,
+        records: this.#lines.queued,
+        bytes: this.#lines.queuedBytes,
         limitRecords: this.plan.queueRecords,
       },
     ]
@@ -357,27 +342,33 @@ export class CallStage implements Stage, Caller {
         limitRecords: this.plan.queueRecords,
       })
     }
-    const { waiting, ready, bytes } = this.#retries
+    const limitRecords = this.#lines.limit()
     places.push(
       {
         name: `${name} in call`,
         records: this.#slots.size,
         bytes: this.#inFlightBytes,
-        limitRecords: this.#limiter.limit,
+        limitRecords,
       },
-      { name: `${name} backoff`, records: waiting + ready, bytes, limitRecords: null },
+      {
+        name: `${name} backoff`,
+        records: this.#retries.waiting + this.#lines.due,
+        bytes: this.#retries.bytes + this.#lines.dueBytes,
+        limitRecords: null,
+      },
       {
         name: `${name} blocked`,
         records: this.#outbox.length,
         bytes: this.#outbox.bytes,
-        limitRecords: this.#limiter.limit,
+        limitRecords,
       },
     )
     return places
   }
 
   statuses(): StageStatus[] {
-    return [this.#meter.status(this.name, 'call', this.#reason, this.#slots.size, this.#limiter.limit)]
+    const status = this.#meter.status(this.name, 'call', this.#reason, this.#slots.size, this.#lines.limit())
+    return [{ ...status, limiters: this.#lines.statuses() }]
   }
 
   littleError(nowMs: number): number {
@@ -388,5 +379,18 @@ export class CallStage implements Stage, Caller {
 
   statesError(): number {
     return this.#meter.clock.error()
+  }
+}
+
+/** What a record's call is limited by. A key that cannot be had is '': the handler will say what is wrong. */
+function keyOf({ limitKey }: CallPlan): ((item: Item) => string) | null {
+  if (limitKey === null) return null
+  return (item) => {
+    try {
+      const key: unknown = limitKey(item.value as never, item.record)
+      return typeof key === 'string' ? key : ''
+    } catch {
+      return ''
+    }
   }
 }

@@ -12,6 +12,7 @@ import { Chunk, type Refs } from './chunk.ts'
 import type { Command, Ports } from './commands.ts'
 import { Histogram } from './histogram.ts'
 import { DEAD_LETTERED, FILTERED, Item, membersOf, RETURNED, SKIPPED, WRITTEN } from './item.ts'
+import type { LimiterPool } from './limiter-pool.ts'
 import type { Lot } from './lot.ts'
 import type { Partition } from './partition.ts'
 import type { Inlet } from './stage.ts'
@@ -24,6 +25,8 @@ export class Core {
   /** From the source's timestamp to completion. */
   readonly latency = new Histogram()
   readonly deadLetters = new Map<Sink<DeadLetter>, Inlet>()
+  /** By the name of the limiter that stages share, or of the stage that has its own. */
+  readonly limiters = new Map<string, LimiterPool>()
   commands: Command[] = []
   /** Engine time + this = epoch time. */
   wallOffsetMs: number
@@ -100,16 +103,17 @@ export class Core {
     else this.#finishRows(lot, refs as number[], bytes, fate)
   }
 
-  /** Items that are the whole of their record are settled together with their neighbours of the same lot. */
+  /** Items that are the whole of their record leave their lanes and are settled together with their neighbours of the same lot. */
   #finishItems(items: readonly Item[], fate: number): void {
     let lot: Lot | null = null
     let rows: number[] = []
     let bytes = 0
     for (const item of items) {
-      if (item.root !== item || item.pending !== 1 || item.fate !== 0 || item.members !== null || item.lane !== null) {
+      if (item.root !== item || item.pending !== 1 || item.fate !== 0 || item.members !== null) {
         this.finish(item, fate)
         continue
       }
+      if (item.lane !== null) item.lane.leave()
       if (item.lot !== lot) {
         if (lot !== null) this.#finishRows(lot, rows, bytes, fate)
         lot = item.lot

@@ -14,10 +14,14 @@ import { Core } from './core.ts'
 import { type Flow, layOut } from './flow.ts'
 import { Intake } from './intake.ts'
 import { type Item, isFenced, isRevoking, isStarted } from './item.ts'
+import type { LearnedLimits, LearnedPool } from './limiter-pool.ts'
 import type { Partition } from './partition.ts'
 import type { Slot } from './slots.ts'
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
 import type { Write } from './write.ts'
+
+/** In flight whatever the throughput is. */
+const FLOOR_RECORDS = 512
 
 export interface EngineOptions {
   readonly nowMs: number
@@ -25,6 +29,8 @@ export interface EngineOptions {
   readonly wallOffsetMs: number
   /** For the jitter of backoff. */
   readonly seed: number
+  /** What `learned()` of an earlier engine gave. */
+  readonly learned?: LearnedLimits | undefined
 }
 
 export interface StageLimits {
@@ -44,13 +50,17 @@ export class Engine {
   readonly #core: Core
   readonly #flow: Flow
   readonly #intakes: readonly Intake[]
+  /** What it takes to fill every batch once. */
+  readonly #batchRecords: number
   #pullFirst = 0
 
   constructor(plan: Plan, ports: Ports, options: EngineOptions) {
     this.plan = plan
-    const admission = new Admission(plan.admission, floorRecords(plan), options.nowMs)
+    const admission = new Admission(plan.admission, options.nowMs)
     this.#core = new Core(ports, admission, options.seed, options.nowMs, options.wallOffsetMs)
-    this.#flow = layOut(this.#core, plan)
+    this.#flow = layOut(this.#core, plan, options.learned ?? {})
+    this.#batchRecords = batchRecords(plan)
+    this.#setFloor()
     let partitions = 0
     const commit: CommitPlan = plan.commit
     this.#intakes = plan.sources.map(
@@ -196,6 +206,7 @@ export class Engine {
       }
     }
     if (core.failedNow) this.#purgeAfterFailure()
+    this.#setFloor()
     core.admission.sample(core.nowMs)
     this.#revokeFinished()
     const finished = core.counts.inFlight === 0 && (core.flushing || core.draining || core.halted)
@@ -254,6 +265,16 @@ export class Engine {
     return waits.length > 0 ? waits.join(', ') : 'nothing'
   }
 
+  /** What the adaptive limiters have found, as plain JSON: the option `learned` of a later engine. */
+  learned(): LearnedLimits {
+    const learned: Record<string, LearnedPool> = {}
+    for (const [name, pool] of this.#core.limiters) {
+      const own = pool.learned()
+      if (own !== null) learned[name] = own
+    }
+    return learned
+  }
+
   snapshot(): EngineSnapshot {
     return takeSnapshot(this.#core, this.#flow, this.#intakes)
   }
@@ -266,6 +287,14 @@ export class Engine {
     for (let turn = 0; turn < length; turn += 1)
       this.#intakes[(this.#pullFirst + turn) % length]!.pull(length > 1 ? wanting : 1)
     this.#pullFirst = (this.#pullFirst + 1) % length
+  }
+
+  /** Enough in flight to fill every slot twice and every batch once. */
+  #setFloor(): void {
+    let records = FLOOR_RECORDS + this.#batchRecords
+    for (const { limit } of this.#flow.calls) records += 2 * limit
+    const { admission } = this.#core
+    admission.floorRecords = Math.min(records, admission.limits.records)
   }
 
   #revokeFinished(): void {
@@ -327,16 +356,12 @@ export class Engine {
   }
 }
 
-/** Enough in flight to fill every slot twice and every batch once. */
-function floorRecords(plan: Plan): number {
-  let records = 512
+function batchRecords(plan: Plan): number {
+  let records = 0
   const visit = (stages: readonly StagePlan[], end: Plan['flow']['end']): void => {
-    for (const stage of stages) {
-      if (stage.kind === 'call') records += 2 * stage.concurrency
-      if (stage.kind === 'batch') records += stage.records
-    }
+    for (const stage of stages) if (stage.kind === 'batch') records += stage.records
     if (end.kind === 'route') for (const branch of end.branches.values()) visit(branch.stages, branch.end)
   }
   visit(plan.flow.stages, plan.flow.end)
-  return Math.min(records, plan.admission.records)
+  return records
 }

@@ -1,18 +1,17 @@
 /**
  * A queue that is fair over partitions: each partition has a line of its own, and they take turns, a few items a
- * turn. So a partition with a deep backlog, or one that was pulled first, does not hold back the others. Rows wait as
- * the chunk that they came in; each becomes an item when its turn comes.
+ * turn. So a partition with a deep backlog, or one that was pulled first, does not hold back the others. What comes as
+ * a chunk waits as one; each of its rows becomes an item when its turn comes.
  */
 import { Chunk } from './chunk.ts'
 import type { Item } from './item.ts'
-import type { Lot } from './lot.ts'
+import type { Partition } from './partition.ts'
 import { Ring } from './ring.ts'
 
 const TURN_ITEMS = 16
 
 /** What waits of one partition. */
 class Line {
-  /** Chunks hold rows. */
   readonly waiting = new Ring<Item | Chunk>()
   /** How many places of the first, if it is a chunk, have been taken. */
   #taken = 0
@@ -60,9 +59,9 @@ export class FairQueue {
     this.#add(item.partition.index, item, 1, item.bytes)
   }
 
-  /** A chunk that holds rows. */
-  pushRows(chunk: Chunk): void {
-    this.#add((chunk.lot as Lot).partition.index, chunk, chunk.length, chunk.bytes)
+  /** A chunk, all of it of one partition. */
+  pushChunk(chunk: Chunk, partition: Partition): void {
+    this.#add(partition.index, chunk, chunk.length, chunk.bytes)
   }
 
   #add(partition: number, what: Item | Chunk, records: number, bytes: number): void {

@@ -18,6 +18,7 @@ import { CallStage } from './call.ts'
 import type { Core } from './core.ts'
 import { decodeStep } from './decode.ts'
 import { FlatMapStage } from './flat-map.ts'
+import { type LearnedLimits, type LearnedPool, LimiterPool } from './limiter-pool.ts'
 import { RouteStage } from './route.ts'
 import { Segment } from './segment.ts'
 import { SinkStage } from './sink.ts'
@@ -34,7 +35,7 @@ export interface Flow {
   readonly heads: readonly Inlet[]
 }
 
-export function layOut(core: Core, plan: Plan): Flow {
+export function layOut(core: Core, plan: Plan, learned: LearnedLimits): Flow {
   const stages: Stage[] = []
   const calls: CallStage[] = []
   const sinks: SinkStage[] = []
@@ -94,7 +95,7 @@ export function layOut(core: Core, plan: Plan): Flow {
 
   function layCall(call: CallPlan, next: Inlet): Inlet {
     deadLetterStage(call.onFailure)
-    const stage = add(new CallStage(core, call, next))
+    const stage = add(new CallStage(core, call, poolOf(core, call, learned), next))
     calls.push(stage)
     return stage
   }
@@ -108,6 +109,19 @@ export function layOut(core: Core, plan: Plan): Flow {
     return add(new Segment(core, [step], first, segmentRecords))
   })
   return { stages: [...stages, ...deadLetterStages], calls, sinks, heads }
+}
+
+function poolOf(core: Core, { name, concurrency, timeoutMs }: CallPlan, learned: LearnedLimits): LimiterPool {
+  const shared = concurrency.kind === 'adaptive' ? concurrency.limiter : null
+  const id = shared === null ? `stage:${name}` : `limiter:${shared}`
+  let pool = core.limiters.get(id)
+  if (pool === undefined) {
+    const own: unknown = Object.hasOwn(learned, id) ? learned[id] : null
+    const usable = typeof own === 'object' && own !== null ? (own as LearnedPool) : {}
+    pool = new LimiterPool(concurrency, timeoutMs, core.wallOffsetMs, () => core.random.next(), usable)
+    core.limiters.set(id, pool)
+  }
+  return pool
 }
 
 function isSync(stage: StagePlan): stage is SyncStagePlan {

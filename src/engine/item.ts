@@ -47,6 +47,8 @@ export class Item {
   failure: Failure | null = null
   /** The lane of its key, until it leaves the stage or ends, and who waits behind it there. */
   lane: HeldLane | null = null
+  /** The last lane that it was in: it knows where items of its key go next. */
+  lastLane: HeldLane | null = null
   laneNext: Item | null = null
   /** Of a batch: the items in it. */
   members: Item[] | null = null

@@ -1,7 +1,7 @@
 /**
  * Keyed lanes: one item of a key at a time, the others wait behind it in arrival order. An item that holds or waits
- * in a lane points at it, so only entering looks a key up. Lanes that are empty are kept for the next item of their
- * key, never more of them than are in use (or sixteen thousand), so a million distinct keys cost no more than those in flight.
+ * in a lane points at it, so only entering looks a key up, and not even that where the item comes from a lane of its
+ * key in an earlier stage, which knows its lane here. Lanes that are empty are kept for the next item of their key, never more of them than are in use (or sixteen thousand), so a million distinct keys cost no more than those in flight.
  */
 import type { Item } from './item.ts'
 
@@ -13,6 +13,10 @@ export class Lane {
   holder: Item | null = null
   /** The last in line, the holder if nobody waits. */
   last: Item | null = null
+  /** Where items of its key went from here: their lane in a later stage. */
+  onward: Lane | null = null
+  /** No longer kept: whoever points at it has to look the key up. */
+  dropped = false
 
   constructor(lanes: Lanes) {
     this.lanes = lanes
@@ -55,15 +59,10 @@ export class Lanes {
 
   /** True when the item holds its key now; false when it waits. An item without a key never waits. */
   enter(item: Item): boolean {
-    const key = this.#order === 'key' ? item.key : item.partition.index
-    if (key === null) return true
-    let lane = this.#lanes.get(key)
-    if (lane === undefined) {
-      lane = new Lane(this)
-      this.#lanes.set(key, lane)
-      this.#idle += 1
-    }
+    const lane = this.#laneOf(item)
+    if (lane === null) return true
     item.lane = lane
+    item.lastLane = lane
     if (lane.holder === null) {
       this.#idle -= 1
       lane.holder = item
@@ -75,6 +74,22 @@ export class Lanes {
     this.#waiting += 1
     this.#waitingBytes += item.bytes
     return false
+  }
+
+  #laneOf(item: Item): Lane | null {
+    const from = item.lastLane as Lane | null
+    const known = from === null ? null : from.onward
+    if (known !== null && known.lanes === this && !known.dropped) return known
+    const key = this.#order === 'key' ? item.key : item.partition.index
+    if (key === null) return null
+    let lane = this.#lanes.get(key)
+    if (lane === undefined) {
+      lane = new Lane(this)
+      this.#lanes.set(key, lane)
+      this.#idle += 1
+    }
+    if (from !== null && from.lanes.#order === this.#order) from.onward = lane
+    return lane
   }
 
   leave(lane: Lane): void {
@@ -95,7 +110,11 @@ export class Lanes {
   }
 
   #dropIdle(): void {
-    for (const [key, lane] of this.#lanes) if (lane.holder === null) this.#lanes.delete(key)
+    for (const [key, lane] of this.#lanes) {
+      if (lane.holder !== null) continue
+      lane.dropped = true
+      this.#lanes.delete(key)
+    }
     this.#idle = 0
   }
 

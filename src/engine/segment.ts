@@ -232,6 +232,7 @@ class SyncStep {
       reason,
       states: this.clock.seconds(),
       latencyMs: NO_LATENCY,
+      limiters: [],
     }
   }
 }

@@ -4,11 +4,17 @@
  * with it whatever the runtime hung on it; one whose handler never settles is retired and forgotten.
  */
 import type { Permit } from '../control/limiter.ts'
+import type { RateLimitFigures } from '../model/rate-limit.ts'
+import type { CallLine } from './call-line.ts'
 import type { Item } from './item.ts'
 
 export class Slot {
   item: Item | null = null
   permit: Permit = null
+  /** Whose limiter the permit is from. */
+  line: CallLine | null = null
+  /** What the answer said of a quota. */
+  heard: RateLimitFigures | undefined = undefined
   startedMs = 0
   retry = false
   /** Its signal was aborted; it has until the grace is over to settle. */
@@ -65,6 +71,8 @@ export class SlotList {
     slot.next = null
     slot.item = null
     slot.permit = null
+    slot.line = null
+    slot.heard = undefined
     slot.result = undefined
     slot.abortedMs = null
     slot.pooling = false

@@ -19,7 +19,7 @@ export interface Waiting {
 
 export class StageMeter {
   readonly clock: SlotClock
-  readonly latency = new Histogram()
+  readonly #latency = new Histogram()
   entered = 0
   left = 0
   /** Handlers that did not settle even after their signal was aborted. */
@@ -31,6 +31,9 @@ export class StageMeter {
   #failed = 0
   #timeouts = 0
   #durationMs = 0
+  /** Attempts of one loop tend to have begun in one loop, and so to last alike: they are recorded as a run. */
+  #runMs = 0
+  #runLength = 0
 
   constructor(slots: number, nowMs: number) {
     this.clock = new SlotClock(slots, nowMs)
@@ -43,8 +46,16 @@ export class StageMeter {
 
   /** One slot was busy for so long. */
   ended(durationMs: number): void {
-    this.#durationMs += durationMs
-    this.latency.record(durationMs)
+    if (durationMs !== this.#runMs) this.#endRun()
+    this.#runMs = durationMs
+    this.#runLength += 1
+  }
+
+  #endRun(): void {
+    if (this.#runLength === 0) return
+    this.#durationMs += this.#runMs * this.#runLength
+    this.#latency.record(this.#runMs, this.#runLength)
+    this.#runLength = 0
   }
 
   succeeded(records: number): void {
@@ -63,25 +74,23 @@ export class StageMeter {
   }
 
   account(limit: number, inFlight: number, pooling: number, waiting: Waiting): void {
+    this.#endRun()
     const { counts } = this.clock
     counts.fill(0)
     counts[AWAIT] = inFlight - pooling
     counts[POOL] = pooling
     this.clock.resize(Math.max(limit, inFlight))
-    let free = Math.max(0, limit - inFlight)
-    const charge = (state: number, slots: number): void => {
-      const taken = Math.min(free, slots)
-      counts[state] = (counts[state] as number) + taken
-      free -= taken
-    }
-    charge(BLOCKED, waiting.blocked)
-    charge(STATE_OF_GATE[waiting.gate] ?? IDLE, waiting.ready)
-    charge(KEY, waiting.key)
-    charge(BACKOFF, waiting.backoff)
+    let free = limit - inFlight
+    if (free <= 0) return
+    free = charge(counts, free, BLOCKED, waiting.blocked)
+    free = charge(counts, free, STATE_OF_GATE[waiting.gate] ?? IDLE, waiting.ready)
+    free = charge(counts, free, KEY, waiting.key)
+    free = charge(counts, free, BACKOFF, waiting.backoff)
     counts[IDLE] = (counts[IDLE] as number) + free
   }
 
   status(name: string, kind: string, reason: string, inFlight: number, limit: number): StageStatus {
+    this.#endRun()
     return {
       name,
       kind,
@@ -97,22 +106,32 @@ export class StageMeter {
       limit,
       reason,
       states: this.clock.seconds(),
-      latencyMs: this.latency.status(),
+      latencyMs: this.#latency.status(),
+      limiters: [],
     }
   }
 
   /** |L − X·W| / L; `openMs` is how long what is still in flight has been. */
   littleError(openMs: number): number {
+    this.#endRun()
     const integralMs = this.clock.slotMs(AWAIT) + this.clock.slotMs(POOL) + this.clock.slotMs(CPU)
     if (integralMs < 1) return 0
     return Math.abs(integralMs - this.#durationMs - openMs) / integralMs
   }
 }
 
+/** Puts as many free slots into a state as are wanted there; returns those that are left. */
+function charge(counts: Float64Array, free: number, state: number, wanted: number): number {
+  const taken = Math.min(free, wanted)
+  counts[state] = (counts[state] as number) + taken
+  return free - taken
+}
+
 /** Which state a free slot is in when a ready item is held back by this guard. */
 const STATE_OF_GATE: Readonly<Record<string, number>> = {
   rate: RATE,
   'retry-after': RATE,
+  quota: RATE,
   breaker: BACKOFF,
   'retry-budget': BACKOFF,
   'retry-share': BACKOFF,

@@ -3,6 +3,7 @@
  * thrown value means. `scope` says whose fault it is: a record's own (it uses up attempts), the downstream's (it is
  * waited out), or the pipeline's (it stops).
  */
+import type { RateLimitFigures } from './rate-limit.ts'
 
 export type ErrorCode =
   | 'HG_OPTION_INVALID'
@@ -43,7 +44,11 @@ export interface HeadgateErrorOptions {
    * For `HG_OVERLOADED`: how long the downstream asked to be left alone, in milliseconds. More than
    * `MAX_RETRY_AFTER_MS` counts as that; then it is asked again.
    */
-  readonly retryAfterMs?: number
+  readonly retryAfterMs?: number | undefined
+  /** The HTTP status of the answer, where there was one: 429 is a quota, 503 a downstream that is too busy. */
+  readonly status?: number | undefined
+  /** What the answer's RateLimit headers say. */
+  readonly rateLimit?: RateLimitFigures | undefined
 }
 
 /** The longest that a downstream is believed when it asks to be left alone: one minute. */
@@ -56,6 +61,8 @@ export class HeadgateError extends Error {
   readonly retryable: boolean
   readonly scope: ErrorScope
   readonly retryAfterMs: number | undefined
+  readonly status: number | undefined
+  readonly rateLimit: RateLimitFigures | undefined
 
   constructor(code: ErrorCode, message: string, options: HeadgateErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -63,6 +70,8 @@ export class HeadgateError extends Error {
     this.retryable = REACTIONS[code].retryable
     this.scope = REACTIONS[code].scope
     this.retryAfterMs = options.retryAfterMs
+    this.status = options.status
+    this.rateLimit = options.rateLimit
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { DeadLetter, Sink, Source } from './connector.ts'
 import type { Logger } from './logger.ts'
+import type { RateLimitFigures } from './rate-limit.ts'
 import type { RecordInfo } from './record.ts'
 
 /** `none`: any free slot. `key`: one record of a key at a time. `partition`: one record of a partition at a time. */
@@ -30,6 +31,26 @@ export interface RatePlan {
   readonly burst: number
 }
 
+/** How many calls may be in flight: a number, or what a controller finds between two numbers. */
+export type ConcurrencyPlan =
+  | { readonly kind: 'fixed'; readonly limit: number }
+  | {
+      readonly kind: 'adaptive'
+      /** Stages that name the same limiter share it; null for one of the stage's own. */
+      readonly limiter: string | null
+      /** To begin with; null for `min`, or for what was learned before. */
+      readonly initial: number | null
+      readonly min: number
+      readonly max: number
+      /** Scales the queue that is aimed at in the downstream. */
+      readonly target: number
+    }
+
+/** The most calls that a stage may have in flight at one limiter. */
+export function mostCalls(concurrency: ConcurrencyPlan): number {
+  return concurrency.kind === 'fixed' ? concurrency.limit : concurrency.max
+}
+
 export type FailurePolicy =
   | { readonly kind: 'stop' }
   | { readonly kind: 'skip' }
@@ -52,6 +73,8 @@ export interface CallContext {
   /** The same for every attempt of the same record, also after a restart. */
   readonly idempotencyKey: string
   readonly log: Logger
+  /** What the answer's RateLimit headers say (`expectOk` tells it): the limiter then need not search for the quota. */
+  heard(figures: RateLimitFigures): void
   /** Waits for a connection or worker: the time is shown as POOL, not as the downstream's latency. */
   pool<R>(acquire: () => PromiseLike<R>): Promise<R>
 }
@@ -75,7 +98,9 @@ export interface CallPlan {
   readonly name: string
   readonly fn: (value: never, context: CallContext) => unknown
   readonly order: Order
-  readonly concurrency: number
+  readonly concurrency: ConcurrencyPlan
+  /** Names what a call is limited by (a tenant, a host): each name has a limiter of its own. */
+  readonly limitKey: ((value: never, record: RecordInfo) => string) | null
   readonly rate: RatePlan | null
   readonly timeoutMs: number
   readonly retry: RetryPlan

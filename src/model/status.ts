@@ -41,6 +41,32 @@ export interface WaitStatus extends Omit<PlaceStatus, 'records' | 'bytes'> {
   bytes: number | null
 }
 
+/** One limiter of a call stage: what it allows, what it has found out, and why it is closed if it is. */
+export interface LimiterStatus {
+  /** What `limitKey` named; null for the one limiter of a stage without. */
+  key: string | null
+  /** `fixed`, or where the search for the limit stands: `slow-start`, `track`, `brake`, `probe`, `waiting`, `deep`. */
+  phase: string
+  /** Calls that may be in flight. */
+  limit: number
+  inFlight: number
+  /** Records that wait for it: new ones and due retries. */
+  waiting: number
+  /** What a call takes when nothing queues in the downstream; null while unknown. */
+  baselineMs: number | null
+  /** What a call takes now; null while unknown. */
+  latencyMs: number | null
+  /** Calls a second that a quota grants, found or stated by the downstream; null when none binds. */
+  ratePerSecond: number | null
+  /** It sends less, or more, than it found, to learn whether the downstream has changed. */
+  probing: boolean
+  /** Why it is closed: `retry-after`, `breaker`, `concurrency`, `quota`; null when it is open. */
+  gate: string | null
+  /** Epoch ms at which it opens; null when a call has to settle first, or it is open. */
+  gateUntilMs: number | null
+  breaker: 'closed' | 'open' | 'half-open'
+}
+
 export interface StageStatus {
   name: string
   kind: string
@@ -64,6 +90,8 @@ export interface StageStatus {
   /** Slot-seconds spent in each state since the start. */
   states: Record<SlotState, number>
   latencyMs: LatencyStatus
+  /** Of a call stage: its limiters, those with the most waiting first, eight at most. */
+  limiters: LimiterStatus[]
 }
 
 export interface LatencyStatus {

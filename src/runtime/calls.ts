@@ -127,6 +127,14 @@ class AttemptContext implements CallContext {
   }
 
   /** A function of its own, so that a handler may take it out of the context. */
+  get heard(): CallContext['heard'] {
+    return (figures) => {
+      const { slot, context } = this.#run
+      if (context === this) slot.heard = figures
+    }
+  }
+
+  /** A function of its own, so that a handler may take it out of the context. */
   get pool(): CallContext['pool'] {
     return async (acquire) => {
       this.#tellPooling(true)

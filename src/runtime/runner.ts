@@ -5,6 +5,7 @@
  */
 import type { Caller, Command, Writer } from '../engine/commands.ts'
 import { Engine, type Limits } from '../engine/engine.ts'
+import type { LearnedLimits } from '../engine/limiter-pool.ts'
 import type { Slot } from '../engine/slots.ts'
 import type { Write } from '../engine/write.ts'
 import type { Assignment, Credit, Pulled, SinkBatch } from '../model/connector.ts'
@@ -22,6 +23,13 @@ const PULL_WAIT_MS = 1000
 const TURN_MS = 10
 const REOPEN_BASE_MS = 100
 const REOPEN_MAX_MS = 5000
+
+export interface RunnerOptions {
+  readonly world: World
+  readonly log: Logger
+  /** What an earlier run's limiters had found. */
+  readonly learned: LearnedLimits | undefined
+}
 
 export class Runner implements CallHost {
   readonly pipeline: string
@@ -47,7 +55,7 @@ export class Runner implements CallHost {
   #ended = false
 
   /** `onFinished` is called once: when nothing is left to do, or when going on is impossible. */
-  constructor(plan: Plan, world: World, log: Logger, onFinished: (error: HeadgateError | null) => void) {
+  constructor(plan: Plan, { world, log, learned }: RunnerOptions, onFinished: (error: HeadgateError | null) => void) {
     this.#plan = plan
     this.#world = world
     this.#onFinished = onFinished
@@ -70,6 +78,7 @@ export class Runner implements CallHost {
       nowMs: world.nowMs(),
       wallOffsetMs: this.#wallOffsetMs,
       seed: world.seed(),
+      learned,
     })
   }
 

@@ -3,6 +3,7 @@
  * again. The engine decides, the runner performs; this file is the life of the two from start to end.
  */
 import type { Limits } from '../engine/engine.ts'
+import type { LearnedLimits } from '../engine/limiter-pool.ts'
 import type { Sink, Source } from '../model/connector.ts'
 import { classify, describe, type HeadgateError } from '../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../model/logger.ts'
@@ -23,6 +24,8 @@ export interface StartOptions {
   readonly log?: Logger
   /** Aborting it drains the pipeline. */
   readonly signal?: AbortSignal
+  /** What `learned()` of an earlier run gave: adaptive limits begin there and not at 1. What it cannot use is ignored. */
+  readonly learned?: LearnedLimits | undefined
   /** The clock and the seed; default: the real ones. */
   readonly world?: World
 }
@@ -43,6 +46,8 @@ export interface Running {
   resume(): void
   /** Changes limits from now on. Throws `HG_OPTION_INVALID` for a stage that is not there or a figure that is none. */
   setLimits(limits: Limits): void
+  /** What the adaptive limiters have found, as plain JSON, for `start({ learned })` of a later run. */
+  learned(): LearnedLimits
   /** What a drain is waiting for, in words. */
   waitingFor(): string
   /** Resolves with the last status when it has ended by itself, was drained or stopped, or failed (`state`). */
@@ -78,7 +83,8 @@ class Life implements Running {
     this.#world = options.world ?? REAL_WORLD
     this.#log = options.log ?? SILENT_LOGGER
     this.#startedAtMs = this.#world.wallMs()
-    this.#runner = new Runner(plan, this.#world, this.#log, (error) => void this.#finished(error))
+    const parts = { world: this.#world, log: this.#log, learned: options.learned }
+    this.#runner = new Runner(plan, parts, (error) => void this.#finished(error))
     this.#meter = new Meter(
       plan.sources.map(({ source }) => source),
       (heap) => this.#sampled(heap),
@@ -169,6 +175,10 @@ class Life implements Running {
 
   setLimits(limits: Limits): void {
     this.#runner.setLimits(limits)
+  }
+
+  learned(): LearnedLimits {
+    return this.#runner.engine.learned()
   }
 
   waitingFor(): string {

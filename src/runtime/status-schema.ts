@@ -90,6 +90,33 @@ const source = z
   })
   .describe('One source.')
 
+const limiter = z
+  .strictObject({
+    key: z.string().nullable().describe('What `limitKey` named; null for the one limiter of a stage without.'),
+    phase: name('`fixed`, or where the search stands: slow-start, track, brake, probe, waiting, deep.'),
+    limit: amount('Calls that may be in flight.'),
+    inFlight: tally('Calls in flight.'),
+    waiting: tally('Records that wait for it: new ones and due retries.'),
+    baselineMs: amount('Ms.')
+      .nullable()
+      .describe('What a call takes when nothing queues, milliseconds; null while unknown.'),
+    latencyMs: amount('Ms.').nullable().describe('What a call takes now, milliseconds; null while unknown.'),
+    ratePerSecond: amount('Rate.').nullable().describe('Calls a second that a quota grants; null when none binds.'),
+    probing: z
+      .boolean()
+      .describe('It sends less, or more, than it found, to learn whether the downstream has changed.'),
+    gate: z.string().nullable().describe('Why it is closed: retry-after, breaker, concurrency, quota; null when open.'),
+    gateUntilMs: amount('Time.')
+      .nullable()
+      .describe(
+        'When it opens, milliseconds since the Unix epoch; null when a call has to settle first, or it is open.',
+      ),
+    breaker: z
+      .enum(['closed', 'open', 'half-open'])
+      .describe('Open and half-open: the downstream is taken to be down.'),
+  })
+  .describe('One limiter of a call stage.')
+
 const stage = z
   .strictObject({
     name: name('The stage, unique within the pipeline.'),
@@ -107,6 +134,7 @@ const stage = z
     reason: reason('Why the stage starts nothing more at this moment.'),
     states,
     latencyMs: latency('Duration of one attempt, milliseconds.'),
+    limiters: z.array(limiter).describe('Limiters of a call stage, those with the most waiting first, eight at most.'),
   })
   .describe('One stage.')
 

@@ -1,7 +1,7 @@
 /** The status schema: the committed file is the generated one, and statuses validate against it. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { neverStarted } from '../../src/cli/run/report-file.ts'
+import { neverStarted } from '../../src/cli/run/never-started.ts'
 import { statusJsonSchema, statusSchema } from '../../src/runtime/status-schema.ts'
 import { sampleStatus } from '../console/sample-status.ts'
 

@@ -20,6 +20,7 @@ function stage(given: Partial<StageStatus> & Pick<StageStatus, 'name' | 'kind'>)
     reason: 'running',
     states: states({}),
     latencyMs: { p50: 41, p95: 80, p99: 128.4, max: 400 },
+    limiters: [],
     ...given,
   }
 }

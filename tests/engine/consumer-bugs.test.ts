@@ -3,7 +3,9 @@
  * name of a case says where the bug was reported; cases without a name are of our own making.
  */
 import { describe, expect, test } from 'vitest'
+import { CallLine } from '../../src/engine/call-line.ts'
 import { decodeDoneSet, encodeDoneSet } from '../../src/engine/done-set.ts'
+import { LimiterPool } from '../../src/engine/limiter-pool.ts'
 import { Retries } from '../../src/engine/retries.ts'
 import type { DeadLetter, Sink, WriteOutcome } from '../../src/model/connector.ts'
 import { HeadgateError, reject } from '../../src/model/errors.ts'
@@ -147,7 +149,7 @@ describe('a rebalance', () => {
   test('revoking a partition gives back nothing of another that shares a batch with it', () => {
     const stages = [
       { kind: 'batch', name: 'batch', records: 2, bytes: 1000, withinMs: 10 } as const,
-      callPlan({ concurrency: 1 }),
+      callPlan({ concurrency: { kind: 'fixed', limit: 1 } }),
     ]
     const hand = new Hand(planOf({ stages, end: sinkPlan() }), ['a', 'b'])
     hand.pulled(batch('a', 1, [0, 1, 2]), batch('b', 1, [0]))
@@ -317,13 +319,19 @@ describe('failures', () => {
   test('promise 16: successes of long ago pay for no retries now', () => {
     const retries = new Retries({ ...QUICK_RETRY, budget: 1 }, 0)
     for (let left = 100_000; left > 0; left -= 1) retries.succeeded()
-    retries.collect(0)
+    retries.collect(0, () => {})
+    const pool = new LimiterPool({ kind: 'fixed', limit: 1 }, 1000, 0, () => 0, {})
+    const line = new CallLine(pool.take(null, 0))
     const partition = newPartition()
     for (let offset = 0; offset < 1000; offset += 1)
-      retries.add(newItem(partition, offset), new HeadgateError('HG_HANDLER_FAILED', 'no'), 300_000, 0)
-    retries.collect(400_000)
+      retries.add(newItem(partition, offset), line, new HeadgateError('HG_HANDLER_FAILED', 'no'), 300_000, 0)
     let paid = 0
-    for (; retries.budgetWaitMs(400_000) === 0; paid += 1) retries.shift()
+    retries.collect(400_000, (retry) => {
+      if (retries.budgetWaitMs(retry, 400_000) > 0) return
+      retries.pay(retry)
+      paid += 1
+    })
+    expect(paid).toBeGreaterThan(0)
     expect(paid).toBeLessThanOrEqual(10)
   })
 })

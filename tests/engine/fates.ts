@@ -79,6 +79,12 @@ export function tokensOf(value: Value): readonly Token[] {
   return Array.isArray(value) ? (value as readonly Token[]) : [value as Token]
 }
 
+/** One of three tenants, for `limitKey`. */
+export function tenantOf(value: Value): string {
+  const [{ delivery }] = tokensOf(value) as [Token]
+  return `tenant-${delivery.record.offset % 3}`
+}
+
 /** How often the stages of a topology do what, by name of the fault. */
 export interface Ways {
   readonly poison: number

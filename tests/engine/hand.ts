@@ -4,6 +4,7 @@
  */
 import type { Command } from '../../src/engine/commands.ts'
 import { Engine } from '../../src/engine/engine.ts'
+import type { LearnedLimits } from '../../src/engine/limiter-pool.ts'
 import type { Position, RecordBatch, Sink, WriteOutcome } from '../../src/model/connector.ts'
 import type { CallPlan, FlowPlan, Plan, SinkPlan, SourcePlan } from '../../src/model/plan.ts'
 import { NO_HEADERS } from '../../src/model/record.ts'
@@ -19,7 +20,8 @@ export function callPlan(more: Partial<CallPlan> = {}): CallPlan {
     name: 'call',
     fn: (() => undefined) as never,
     order: 'none',
-    concurrency: 10,
+    concurrency: { kind: 'fixed', limit: 10 },
+    limitKey: null,
     rate: null,
     timeoutMs: 1000,
     retry: QUICK_RETRY,
@@ -76,7 +78,7 @@ export class Hand {
   /** All commands so far that nobody has taken. */
   commands: Command[] = []
 
-  constructor(plan: Plan, partitions: readonly string[] = ['p']) {
+  constructor(plan: Plan, partitions: readonly string[] = ['p'], learned?: unknown) {
     const ports = {
       run: (work: () => void): number => {
         work()
@@ -84,7 +86,8 @@ export class Hand {
       },
       ignore: (): void => {},
     }
-    this.engine = new Engine(plan, ports, { nowMs: 0, wallOffsetMs: 0, seed: 1 })
+    const options = { nowMs: 0, wallOffsetMs: 0, seed: 1, learned: learned as LearnedLimits | undefined }
+    this.engine = new Engine(plan, ports, options)
     for (let source = 0; source < plan.sources.length; source += 1) this.engine.opened(source)
     for (const partition of partitions) this.assign(partition, 1, 0)
     this.step()

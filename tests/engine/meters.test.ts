@@ -74,6 +74,12 @@ describe('the slot clock', () => {
 describe('the head gate', () => {
   const LIMITS = { records: 1000, bytes: 10_000, residenceMs: 1000, maxRecordBytes: 500, uncommittedRecords: 1000 }
 
+  function newAdmission(floorRecords: number): Admission {
+    const admission = new Admission(LIMITS, 0)
+    admission.floorRecords = floorRecords
+    return admission
+  }
+
   test('promise 6: whatever is granted and however much over it the first records are, the bytes stay within', () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('grant' as const), share: fc.integer({ min: 1, max: 3 }) }),
@@ -82,7 +88,7 @@ describe('the head gate', () => {
     )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const gate = new Admission(LIMITS, 1000, 0)
+        const gate = newAdmission(1000)
         const granted: { records: number; bytes: number }[] = []
         const held: number[] = []
         for (const step of steps) {
@@ -112,7 +118,7 @@ describe('the head gate', () => {
   })
 
   test('what is in flight stays under throughput × residence, but never below what keeps the slots busy', () => {
-    const gate = new Admission(LIMITS, 50, 0)
+    const gate = newAdmission(50)
     expect(gate.limit()).toEqual({ records: 50, reason: 'residence' })
     gate.throughput.completed(200)
     gate.sample(1000)
@@ -122,7 +128,7 @@ describe('the head gate', () => {
   })
 
   test('narrows from 70 % of the heap on and is closed at 85 %', () => {
-    const gate = new Admission(LIMITS, 1000, 0)
+    const gate = newAdmission(1000)
     gate.observeHeap(70, 100)
     expect(gate.limit()).toEqual({ records: 1000, reason: 'records' })
     gate.observeHeap(80, 100)
@@ -136,7 +142,7 @@ describe('the head gate', () => {
   })
 
   test('what clients hold back counts', () => {
-    const gate = new Admission(LIMITS, 1000, 0)
+    const gate = newAdmission(1000)
     gate.observeHeld(990, 100)
     expect(gate.credit()?.records).toBe(10)
     gate.observeHeld(10, 9900)

@@ -3,7 +3,7 @@
  * world has to notice it within a few seeds. A mutant that survives means that the oracle is blind somewhere.
  */
 import { expect, test } from 'vitest'
-import { FixedLimiter } from '../../src/control/limiter.ts'
+import { FixedLimiter } from '../../src/control/fixed-limiter.ts'
 import { RateLimit } from '../../src/control/rate.ts'
 import { RetryBudget } from '../../src/control/retry-budget.ts'
 import { Admission } from '../../src/engine/admission.ts'
@@ -51,7 +51,12 @@ function busy(seed: number): Scenario {
     const onFailure = topology.letters()
     const stages = [
       topology.sync('filter'),
-      topology.call('key', { concurrency: 3, rate: { perSecond: 150, burst: 5 }, timeoutMs: 300, onFailure }),
+      topology.call('key', {
+        concurrency: { kind: 'fixed', limit: 3 },
+        rate: { perSecond: 150, burst: 5 },
+        timeoutMs: 300,
+        onFailure,
+      }),
     ]
     return { stages, end: topology.sink('key', { onFailure }, { atomic: false, maxBatchRecords: 10 }) }
   })
@@ -227,9 +232,9 @@ const MUTANTS: readonly Mutant[] = [
             Retries,
             'add',
             (add) =>
-              function (this: Retries, item: Item, error: never, nowMs: never, uniform: never) {
+              function (this: Retries, item: Item, ...rest: never[]) {
                 gate?.release(1, item.bytes)
-                ;(add as Retries['add']).call(this, item, error, nowMs, uniform)
+                ;(add as (...all: unknown[]) => void).call(this, item, ...rest)
               } as never,
             violation,
           ),
@@ -334,9 +339,9 @@ const MUTANTS: readonly Mutant[] = [
         Retries,
         'add',
         (add) =>
-          function (this: Retries, item: Item, error: never, nowMs: never, uniform: never) {
+          function (this: Retries, item: Item, ...rest: never[]) {
             item.attempt = 0
-            ;(add as Retries['add']).call(this, item, error, nowMs, uniform)
+            ;(add as (...all: unknown[]) => void).call(this, item, ...rest)
           } as never,
         violation,
       ),
@@ -358,7 +363,7 @@ function stopping(): string {
   for (let seed = 1; seed <= SEEDS * 5; seed += 1) {
     const options = { seed, keys: 3, records: 60, handlerMs: 2, sinkMs: 40, faults: { sinkPartial: 0.4 } }
     const scenario = chain(options, (topology) => ({
-      stages: [topology.call('key', { concurrency: 20, rate: null })],
+      stages: [topology.call('key', { concurrency: { kind: 'fixed', limit: 20 }, rate: null })],
       end: topology.sink(
         'key',
         { onFailure: { kind: 'stop' }, queueRecords: 100, retry: { attempts: 2, backoff: QUICK, budget: 1 } },

@@ -6,9 +6,9 @@
 import { decodeDoneSet } from '../../src/engine/done-set.ts'
 import type { EngineSnapshot } from '../../src/engine/snapshot.ts'
 import type { Credit, Position } from '../../src/model/connector.ts'
-import type { CallPlan, Order, Plan, SinkPlan } from '../../src/model/plan.ts'
+import { type CallPlan, mostCalls, type Order, type Plan, type SinkPlan } from '../../src/model/plan.ts'
 import type { BrokerPartition } from './broker.ts'
-import { type Fates, type StoredRecord, type Token, tokensOf, type Value } from './fates.ts'
+import { type Fates, type StoredRecord, type Token, tenantOf, tokensOf, type Value } from './fates.ts'
 
 export class Violation extends Error {
   override readonly name = 'Violation'
@@ -64,26 +64,71 @@ interface Holder {
   ended: boolean
 }
 
+/** Calls in progress at one limiter, or at one for each tenant; stages that share a limiter share this. */
+class LimiterBook {
+  readonly tenants = new Map<string, { readonly bound: Bound; live: number }>()
+  readonly #planned: number
+  #mostCalls: number
+
+  constructor(mostCallsPlanned: number) {
+    this.#planned = mostCallsPlanned
+    this.#mostCalls = mostCallsPlanned
+  }
+
+  count(key: string, by: number): void {
+    const tenant = this.tenants.get(key) ?? { bound: new Bound(this.#mostCalls), live: 0 }
+    this.tenants.set(key, tenant)
+    tenant.live += by
+  }
+
+  limit(calls: number): void {
+    this.#mostCalls = calls
+    for (const { bound } of this.tenants.values()) bound.limit = calls
+  }
+
+  restart(): void {
+    this.tenants.clear()
+    this.#mostCalls = this.#planned
+  }
+}
+
 class CallBook {
   readonly plan: CallPlan
-  readonly concurrency: Bound
+  readonly limiter: LimiterBook
   readonly attempts = new Map<string, number>()
   readonly holders = new Map<string, Holder>()
   rate: RateBook | null
-  live = 0
 
-  constructor(plan: CallPlan) {
+  constructor(plan: CallPlan, limiter: LimiterBook) {
     this.plan = plan
-    this.concurrency = new Bound(plan.concurrency)
+    this.limiter = limiter
     this.rate = plan.rate && new RateBook(plan.rate.perSecond, plan.rate.burst)
   }
+
+  count(value: Value, by: number): void {
+    this.limiter.count(this.plan.limitKey === null ? '' : tenantOf(value), by)
+  }
+}
+
+/** The books of all call stages, by name. */
+function booksOf(plan: Plan): Map<string, CallBook> {
+  const limiters = new Map<string, LimiterBook>()
+  const books = new Map<string, CallBook>()
+  for (const call of callsOf(plan.flow)) {
+    const { name, concurrency } = call
+    const id = (concurrency.kind === 'adaptive' && concurrency.limiter) || `of ${name}`
+    const limiter = limiters.get(id) ?? new LimiterBook(mostCalls(concurrency))
+    limiters.set(id, limiter)
+    books.set(name, new CallBook(call, limiter))
+  }
+  return books
 }
 
 export class Oracle {
   readonly #plan: Plan
   readonly #fates: Fates
   readonly #partitions: ReadonlyMap<string, BrokerPartition>
-  readonly #calls = new Map<string, CallBook>()
+  readonly #calls: ReadonlyMap<string, CallBook>
   readonly #writes = new Map<string, number>()
   /** For sinks that keep order behind stages that all do: records by key, and how far each key is known to be done. */
   readonly #orderedSinks: ReadonlySet<string>
@@ -114,7 +159,7 @@ export class Oracle {
     this.#records = new Bound(admission.records)
     this.#bytes = new Bound(admission.bytes)
     this.#uncommittedLimit = admission.uncommittedRecords
-    for (const call of callsOf(plan.flow)) this.#calls.set(call.name, new CallBook(call))
+    this.#calls = booksOf(plan)
     const spaces = plan.sources.map(({ source }) => source.capabilities.metadataBytes)
     this.#storesAll = spaces.map((bytes) => bytes === 0 || bytes >= 4096)
     this.#oneToOne = isOneToOne(plan.flow)
@@ -140,10 +185,9 @@ export class Oracle {
     this.#granted.clear()
     this.admitted = 0
     for (const book of this.#calls.values()) {
-      book.live = 0
+      book.limiter.restart()
       book.holders.clear()
       book.attempts.clear()
-      book.concurrency.limit = book.plan.concurrency
       book.rate?.change(book.plan.rate?.perSecond ?? 1, book.plan.rate?.burst ?? 1)
       if (book.plan.rate === null) book.rate = null
     }
@@ -161,7 +205,7 @@ export class Oracle {
 
   callLimits(stage: string, { concurrency, perSecond }: { concurrency?: number; perSecond?: number }): void {
     const book = this.#calls.get(stage) as CallBook
-    if (concurrency !== undefined) book.concurrency.limit = concurrency
+    if (concurrency !== undefined) book.limiter.limit(concurrency)
     if (perSecond === undefined) return
     const { rate } = book.plan
     const burst = Math.max(1, Math.ceil((perSecond * (rate?.burst ?? 1)) / (rate?.perSecond ?? perSecond)))
@@ -208,7 +252,7 @@ export class Oracle {
     const tokens = tokensOf(value)
     this.touched(stage, tokens)
     const book = this.#calls.get(stage) as CallBook
-    book.live += 1
+    book.count(value, 1)
     book.rate?.start(nowMs, stage)
     const [token] = tokens as [Token]
     const id = `${token.delivery.record.id}@${token.delivery.epoch}${token.path}`
@@ -239,7 +283,7 @@ export class Oracle {
   /** A handler has settled, or the engine gave up on it. `left`: with a result. */
   callEnded(stage: string, value: Value, left: boolean): void {
     const book = this.#calls.get(stage) as CallBook
-    book.live -= 1
+    book.count(value, -1)
     if (!left) return
     const [token] = tokensOf(value) as [Token]
     const lane = laneOf(book.plan.order, token)
@@ -346,8 +390,8 @@ export class Oracle {
     // While a lowered bound is exceeded, what was granted before may still bring its first record.
     const firsts = this.#granted.size * this.#plan.admission.maxRecordBytes
     if (!this.#oversized) this.#bytes.check(admission.bytes + grantedBytes, 'promise 6', 'bytes', firsts)
-    for (const { live, concurrency, plan } of this.#calls.values())
-      concurrency.check(live, 'promise 8', `calls of '${plan.name}'`)
+    for (const { limiter, plan } of this.#calls.values())
+      for (const { live, bound } of limiter.tenants.values()) bound.check(live, 'promise 8', `calls of '${plan.name}'`)
     for (const [name, epoch] of this.#owned) {
       const partition = this.#partitions.get(name) as BrokerPartition
       // A commit that cannot carry all that is done ahead may store less than the one before: then there is no bound.

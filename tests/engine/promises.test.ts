@@ -129,7 +129,13 @@ describe('in the simulated world', () => {
 
   test('promise 8: calls in progress and starts in any window stay within their limits, retries included', () => {
     runAll({ faults: { ...DOWNSTREAM, limits: 500 } }, (topology) => ({
-      stages: [topology.call('none', { concurrency: 7, rate: { perSecond: 100, burst: 5 }, timeoutMs: 100 })],
+      stages: [
+        topology.call('none', {
+          concurrency: { kind: 'fixed', limit: 7 },
+          rate: { perSecond: 100, burst: 5 },
+          timeoutMs: 100,
+        }),
+      ],
       end: topology.sink('none', {}, { maxInFlightWrites: 2 }),
     }))
   })
@@ -216,7 +222,7 @@ describe('in the simulated world', () => {
         stages: [
           topology.call('none', {
             timeoutMs: 60_000,
-            concurrency: 50,
+            concurrency: { kind: 'fixed', limit: 50 },
             retry: { attempts: 1, backoff: { baseMs: 1, maxMs: 1, factor: 1 }, budget: 1 },
             onFailure: { kind: 'skip' },
           }),

@@ -86,7 +86,7 @@ describe('the fair queue', () => {
           } else {
             const bytes = offset % 7
             if (records === 1) queue.push(newItem(partitions[which]!, offset, null, bytes))
-            else queue.pushRows(newRows(partitions[which]!, offset, records, bytes))
+            else queue.pushChunk(newRows(partitions[which]!, offset, records, bytes), partitions[which]!)
             for (let left = records; left > 0; left -= 1) model[which]!.push({ sequence: offset++, bytes })
           }
         }
@@ -184,6 +184,26 @@ describe('lanes', () => {
     expect(lanes.size).toBe(100_000)
     for (const item of items) item.lane?.leave()
     expect(lanes.size).toBeLessThanOrEqual(16_384)
+  })
+
+  test('an item that comes from a lane of an earlier stage finds the lane of its key, dropped in between or not', () => {
+    const earlier = new Lanes('key', () => {})
+    const later = new Lanes('key', () => {})
+    const partition = newPartition()
+    const keys = Array.from({ length: 40_000 }, (_, at) => `key-${at}`)
+    const item = (at: number): Item => newItem(partition, at, keys[at])
+    const lines = keys.map((_, at) => [item(at), item(at), item(at)] as const)
+    for (const line of lines) for (const each of line) earlier.enter(each)
+    const moveOn = (each: Item): boolean => {
+      each.lane?.leave()
+      return later.enter(each)
+    }
+    expect(lines.every(([first]) => moveOn(first))).toBe(true)
+    // The key is held: the next of it waits, whichever way it came.
+    expect([moveOn(lines[0]![1]), later.enter(item(0))]).toEqual([false, false])
+    for (const [first] of lines.slice(1)) first.lane?.leave()
+    expect(later.size).toBeLessThan(keys.length)
+    expect(lines.slice(1).every(([, second], at) => moveOn(second) && !later.enter(item(at + 1)))).toBe(true)
   })
 
   test('by partition, all records of a partition share a lane', () => {

@@ -17,8 +17,8 @@ import type {
   SinkPlan,
   StagePlan,
 } from '../../src/model/plan.ts'
-import type { Draw } from './draw.ts'
-import { childToken, type Fates, type Token, tokensOf, type Value } from './fates.ts'
+import { chanceOf, type Draw } from './draw.ts'
+import { childToken, type Fates, type Token, tenantOf, tokensOf, type Value } from './fates.ts'
 
 /** What the synchronous stages need of the world; filled in once the plan exists. */
 export interface Behaviour {
@@ -204,7 +204,7 @@ export class Topology {
       name,
       fn: (() => undefined) as never,
       order,
-      concurrency: Math.round(draw.logUniform(1, 64)),
+      ...limitsOf(name, draw.logUniform(1, 64)),
       rate: draw.chance(0.3) ? { perSecond: draw.logUniform(5, 2000), burst: draw.int(1, 20) } : null,
       timeoutMs: Math.round(draw.logUniform(50, 3000)),
       retry: this.retry(),
@@ -263,4 +263,18 @@ export class Topology {
     this.#names += 1
     return `${kind}-${this.#names}`
   }
+}
+
+const ADAPTIVE = { kind: 'adaptive', limiter: null, initial: null, min: 1, max: 8, target: 1 } as const
+
+/** From the one figure, so that the rest of a seed's topology stays what it was: fixed or adaptive, shared, by tenant. */
+function limitsOf(name: string, figure: number): Pick<CallPlan, 'concurrency' | 'limitKey'> {
+  const most = Math.round(figure)
+  const chance = (of: string): number => chanceOf(of, name, figure)
+  const limitKey = chance('tenants') < 0.2 ? (tenantOf as CallPlan['limitKey']) : null
+  if (chance('kind') < 0.5) return { concurrency: { kind: 'fixed', limit: most }, limitKey }
+  if (chance('shared') < 0.2) return { concurrency: { ...ADAPTIVE, limiter: 'shared' }, limitKey }
+  const min = Math.min(most, 1 + Math.floor(chance('min') ** 4 * most))
+  const initial = chance('initial') < 0.5 ? most : null
+  return { concurrency: { ...ADAPTIVE, initial, min, max: most, target: 0.5 + chance('target') }, limitKey }
 }

@@ -9,7 +9,7 @@ import type { Slot } from '../../src/engine/slots.ts'
 import type { Write } from '../../src/engine/write.ts'
 import type { Credit, DeadLetter, Position, WriteOutcome, WriteResult } from '../../src/model/connector.ts'
 import { HeadgateError, overloaded, reject } from '../../src/model/errors.ts'
-import type { CallPlan, Plan } from '../../src/model/plan.ts'
+import { type CallPlan, mostCalls, type Plan } from '../../src/model/plan.ts'
 import type { RecordCounts } from '../../src/model/status.ts'
 import { MAX_TIMER_MS } from '../../src/model/units.ts'
 import type { Broker, BrokerPartition } from './broker.ts'
@@ -658,7 +658,7 @@ export class World {
     if (calls.length === 0) return
     const call = faults.pick(calls)
     const limits = {
-      concurrency: scaled(call.concurrency, 1),
+      concurrency: scaled(mostCalls(call.concurrency), 1),
       ...(call.rate === null ? {} : { perSecond: scaled(call.rate.perSecond, 1) }),
       timeoutMs: scaled(call.timeoutMs, 20),
     }

@@ -28,7 +28,7 @@ export const ONLY: Readonly<Record<string, readonly string[]>> = {
 export const DIVIDED: ReadonlySet<string> = new Set(['connectors'])
 
 /** No clock, no timer, no promise, no randomness, no I/O: the same inputs always give the same outputs. */
-export const PURE: ReadonlySet<string> = new Set(['model', 'control', 'engine', 'diagnose'])
+export const PURE: ReadonlySet<string> = new Set(['model', 'control', 'engine', 'diagnose', 'sim'])
 
 /** Rooms at the edge to the real world, which may ask the time and set timers. */
 export const MAY_USE_CLOCKS: ReadonlySet<string> = new Set(['runtime', 'connectors', 'conformance', 'console', 'cli'])

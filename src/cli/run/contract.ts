@@ -8,11 +8,11 @@ import type { Running } from '../../runtime/start.ts'
 
 export const PIPELINE_BRAND = Symbol.for('headgate.pipeline')
 
-export type StartedPipeline = Pick<Running, 'status' | 'drain' | 'stop' | 'done' | 'waitingFor'>
+export type StartedPipeline = Pick<Running, 'status' | 'drain' | 'stop' | 'done' | 'waitingFor' | 'learned'>
 
 export interface LoadedPipeline {
   readonly plan: Plan
-  start(options?: { log?: Logger }): Promise<StartedPipeline>
+  start(options?: { log?: Logger; learned?: ReturnType<Running['learned']> }): Promise<StartedPipeline>
 }
 
 export function isPipeline(value: unknown): value is LoadedPipeline {

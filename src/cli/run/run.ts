@@ -9,10 +9,12 @@ import { describe } from '../../model/errors.ts'
 import type { Status } from '../../model/status.ts'
 import { formatCount } from '../../model/units.ts'
 import { explain, verbose } from '../failure.ts'
+import { prepareJson, writeJson } from '../json-file.ts'
 import { OUTPUT } from '../output.ts'
 import type { LoadedPipeline, StartedPipeline } from './contract.ts'
+import { readLimits, saveLimits, saveLimitsRegularly } from './limits-file.ts'
 import { loadPipeline } from './load-pipeline.ts'
-import { neverStarted, prepareReport, writeReport } from './report-file.ts'
+import { neverStarted } from './never-started.ts'
 import type { LogLevel } from './run-logger.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { listenForStop, type StopReason } from './stop-request.ts'
@@ -23,6 +25,7 @@ const DRAIN_MS = 25_000
 export interface RunOptions {
   readonly for?: number
   readonly report?: string
+  readonly limits?: string
   readonly drain?: number
   readonly plain?: boolean
   readonly tty: boolean
@@ -32,7 +35,8 @@ export interface RunOptions {
 }
 
 export async function run(file: string, options: RunOptions): Promise<number> {
-  const report = options.report === undefined ? null : prepareReport(options.report)
+  const report = options.report === undefined ? null : prepareJson('the report', options.report)
+  const limits = options.limits === undefined ? null : prepareJson('the learned limits', options.limits)
   const pipeline = await loadPipeline(file)
   const screen = createScreen({
     plain: options.plain === true || !options.tty,
@@ -46,12 +50,13 @@ export async function run(file: string, options: RunOptions): Promise<number> {
     const last = running?.status()
     screen.stop(last)
     OUTPUT.say(`Ended at once. ${redelivery(last)}`)
-    if (report && last) writeReport(report, last)
+    if (report && last) writeJson('the report', report, last)
     process.exit(exitCode)
   })
   const startedAtMs = Date.now()
   try {
-    running = await pipeline.start({ log: screen.log })
+    const learned = limits === null ? undefined : readLimits(limits, screen.log)
+    running = await pipeline.start({ log: screen.log, ...(learned === undefined ? {} : { learned }) })
   } catch (error) {
     stop.dispose()
     return couldNotStart(pipeline, startedAtMs, error, report)
@@ -59,10 +64,13 @@ export async function run(file: string, options: RunOptions): Promise<number> {
 
   if (options.for !== undefined) stop.after(options.for)
   screen.follow(() => (running as StartedPipeline).status())
+  const endSaving = limits === null ? () => {} : saveLimitsRegularly(limits, running, screen.log)
   const ending = await end(running, stop.first, options.drain ?? pipeline.plan.drainMs ?? DRAIN_MS, screen)
   screen.stop(ending.status)
   stop.dispose()
-  if (report) writeReport(report, ending.status)
+  endSaving()
+  if (limits) saveLimits(limits, running)
+  if (report) writeJson('the report', report, ending.status)
   screen.conclude(summary(ending, options.report ?? null), ending.status)
   return exitCodeOf(ending)
 }
@@ -115,7 +123,7 @@ async function crashed(running: StartedPipeline, error: unknown): Promise<Ending
 
 function couldNotStart(pipeline: LoadedPipeline, startedAtMs: number, error: unknown, report: string | null): number {
   const status = neverStarted(pipeline.plan.name, startedAtMs, { code: codeOf(error), message: describe(error) })
-  if (report) writeReport(report, status)
+  if (report) writeJson('the report', report, status)
   const said = explain(error, verbose())
   OUTPUT.say(`${said.text}\n${pipeline.plan.name} did not start${report ? `; report: ${report}` : ''}`)
   return said.exitCode

@@ -8,6 +8,7 @@ import { sparkline } from './bars.ts'
 import { bytes, count, duration, rate } from './figures.ts'
 import { flowLine } from './flow-line.ts'
 import type { History } from './history.ts'
+import { limiterLines } from './limiters.ts'
 import { cutLine, type Line, left, lineCells, paint, right, span, spread, type Tone, wrap } from './spans.ts'
 import { placesTable, stagesTable } from './tables.ts'
 
@@ -127,7 +128,11 @@ function totals(status: Status, width: number): readonly Line[] {
     span(`, most ${bytes(memory.rssMaxBytes)} · heap most ${bytes(memory.heapMaxBytes)}`, 'dim'),
     ...(width < WIDE ? [] : [span(` · admitted ${bytes(admission.bytes)} of ${bytes(admission.limitBytes)}`, 'dim')]),
   ]
-  const lines: Line[] = [[span(left('records', 9), 'dim'), ...separated(shown)], memoryLine]
+  const lines: Line[] = [
+    ...limiterLines(status, width),
+    [span(left('records', 9), 'dim'), ...separated(shown)],
+    memoryLine,
+  ]
   if (commitFailures > 0) lines.push([span(left('commits', 9), 'dim'), span(`${count(commitFailures)} failed`, 'warn')])
   if (checks.statesError > 0.01) lines.push([span('meter    slot states do not add up to slot time', 'warn')])
   return lines.map((line) => cutLine(line, width))

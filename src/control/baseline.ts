@@ -1,0 +1,64 @@
+/**
+ * The latency of the downstream when nothing queues (as a logarithm), from which every judgement is made. It is pooled
+ * while the limit climbs from below, measured again by probes with a lower limit, and falls when calls have become
+ * faster. It is never raised by what is measured at full load: a queue of one's own making would become the norm.
+ */
+import type { Sample } from './latency.ts'
+
+/** Probes whose mean is the baseline; one that is off by more than `RESTART` errors begins a new mean. */
+const PROBES = 4
+const RESTART = 3
+const LOW_WINDOWS = 2
+const MAX_WEIGHT = 400
+
+export class Baseline {
+  /** Logarithm of milliseconds; NaN while nothing is known. */
+  value = Number.NaN
+  /** Calls that it rests on. */
+  n = 0
+  readonly #probes: number[] = []
+  #lows = 0
+
+  get isKnown(): boolean {
+    return this.n > 0
+  }
+
+  /** A sample below the knee joins the pool. */
+  pool(sample: Sample): void {
+    const n = Math.min(this.n, MAX_WEIGHT)
+    this.value = n === 0 ? sample.mean : (this.value * n + sample.mean * sample.n) / (n + sample.n)
+    this.n = n + sample.n
+  }
+
+  /** Starts over from here. */
+  set(value: number, n: number): void {
+    this.value = value
+    this.n = Math.max(1, n)
+    this.#probes.length = 0
+    this.#lows = 0
+  }
+
+  /** A probe found this; returns by how much the baseline moved. */
+  probed(value: number, n: number, error: number): number {
+    const before = this.value
+    const probes = this.#probes
+    let mean = probes.length === 0 ? value : probes.reduce((sum, one) => sum + one, 0) / probes.length
+    if (Math.abs(value - mean) > RESTART * error + 0.01) probes.length = 0
+    probes.push(value)
+    if (probes.length > PROBES) probes.shift()
+    mean = probes.reduce((sum, one) => sum + one, 0) / probes.length
+    this.value = mean
+    this.n = n * probes.length
+    return mean - before
+  }
+
+  /** A window at full load; a second one in a row that is clearly faster than the baseline becomes it. */
+  observed(sample: Sample, error: number): void {
+    if (sample.mean - this.value >= -0.05 - 2 * error) {
+      this.#lows = 0
+      return
+    }
+    this.#lows += 1
+    if (this.#lows >= LOW_WINDOWS) this.set(sample.mean, sample.n)
+  }
+}

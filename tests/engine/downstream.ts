@@ -1,0 +1,124 @@
+/**
+ * An engine in virtual time against a modelled downstream: an endless source, servers that work in the order of
+ * arrival, and a sink that is always ready. For tests of how calls are limited.
+ */
+import type { Slot } from '../../src/engine/slots.ts'
+import { TimerHeap } from '../../src/engine/timer-heap.ts'
+import type { RecordBatch } from '../../src/model/connector.ts'
+import type { Plan } from '../../src/model/plan.ts'
+import { NO_HEADERS } from '../../src/model/record.ts'
+import { Hand } from './hand.ts'
+
+/** How a call ends: after so many ms, by throwing if `thrown` is not null. */
+export interface Answer {
+  readonly afterMs: number
+  readonly thrown?: unknown
+}
+
+export type Downstream = (offset: number, nowMs: number, slot: Slot) => Answer
+
+/** `servers` that each take `serviceMs` a call; what finds them busy waits. */
+export function servers(count: number, serviceMs: number): Downstream {
+  const freeMs = new Array<number>(count).fill(0)
+  return (_offset, nowMs) => {
+    let first = 0
+    for (let index = 1; index < count; index += 1) if (freeMs[index]! < freeMs[first]!) first = index
+    freeMs[first] = Math.max(nowMs, freeMs[first]!) + serviceMs
+    return { afterMs: freeMs[first]! - nowMs }
+  }
+}
+
+interface Event {
+  readonly dueMs: number
+  readonly apply: () => void
+}
+
+export class Drive {
+  readonly hand: Hand
+  readonly #downstream: Downstream
+  readonly #events = new TimerHeap<Event>()
+  #offset = 0
+  /** Calls that were started, by when. */
+  readonly startedMs: number[] = []
+  /** Offsets that reached the sink, and when. */
+  readonly done: { readonly offset: number; readonly atMs: number }[] = []
+
+  constructor(plan: Plan, downstream: Downstream, learned?: unknown) {
+    this.hand = new Hand(plan, ['p'], learned)
+    this.#downstream = downstream
+  }
+
+  completedBetween(fromMs: number, toMs: number): number {
+    return this.done.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).length
+  }
+
+  startedBetween(fromMs: number, toMs: number): number {
+    return this.startedMs.filter((atMs) => atMs >= fromMs && atMs < toMs).length
+  }
+
+  run(untilMs: number): void {
+    const { hand } = this
+    this.#perform()
+    while (hand.nowMs < untilMs) {
+      const first = Math.min(hand.engine.wakeMs(), this.#nextMs())
+      const nextMs = Math.min(untilMs, Math.max(first, hand.nowMs))
+      hand.step(() => {
+        while (this.#nextMs() <= nextMs) this.#events.pop()?.apply()
+      }, nextMs - hand.nowMs)
+      this.#perform()
+    }
+  }
+
+  #nextMs(): number {
+    return this.#events.peek()?.dueMs ?? Number.POSITIVE_INFINITY
+  }
+
+  #perform(): void {
+    const { hand } = this
+    const { engine } = hand
+    while (hand.commands.length > 0) {
+      const command = hand.commands.shift()!
+      if (command.kind === 'call') {
+        for (const slot of command.slots) this.#call(command.stage, slot)
+      } else if (command.kind === 'pull') {
+        const records = this.#batch(command.credit.records)
+        hand.step(() => engine.pulled(0, { batches: [records], ended: false }, { records: 0, bytes: 0 }))
+      } else if (command.kind === 'write') {
+        for (const offset of command.write.values as number[]) this.done.push({ offset, atMs: hand.nowMs })
+        hand.step(() => engine.wrote(command.stage, command.write, 'written'))
+      } else if (command.kind === 'commit') {
+        hand.step(() => engine.committed(0, null))
+      }
+    }
+  }
+
+  #call(stage: Parameters<Hand['engine']['settled']>[0], slot: Slot): void {
+    const { hand } = this
+    this.startedMs.push(hand.nowMs)
+    const { afterMs, thrown } = this.#downstream(slot.item!.value as number, hand.nowMs, slot)
+    const apply = (): void => {
+      slot.threw = thrown !== undefined
+      slot.result = thrown ?? slot.item?.value
+      hand.engine.settled(stage, slot)
+    }
+    this.#events.push({ dueMs: hand.nowMs + afterMs, apply })
+  }
+
+  #batch(records: number): RecordBatch {
+    const first = this.#offset
+    this.#offset += records
+    return {
+      partition: 'p',
+      epoch: 1,
+      records: Array.from({ length: records }, (_, at) => ({
+        key: null,
+        partition: 'p',
+        offset: first + at,
+        timestampMs: 0,
+        headers: NO_HEADERS,
+        bytes: 10,
+        value: first + at,
+      })),
+    }
+  }
+}
