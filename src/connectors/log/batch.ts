@@ -3,8 +3,8 @@
  * values with `batchFault` and `Batch`. Invariant: bytes are laid out so that one record can be read without the others,
  * and a batch whose checksum does not match is never read.
  *
- * Layout, little endian: version u8, 3 reserved, checksum u32 (of all that follows), count u32, columns u32 (which
- * there are), oldest and newest timestamp f64; then a column each of what not all records have alike: timestamps f64,
+ * Layout, little endian: version u8, 3 reserved, checksum u64 (of all that follows), count u32, oldest and newest
+ * timestamp f64, columns u32 (which there are); then a column each of what not all records have alike: timestamps f64,
  * if they differ; ends u32, where the data of each record ends; lengths of keys u32, if there are keys; lengths of
  * headers u32, if there are headers. Then the data, each record's key, headers and value in turn.
  */
@@ -14,12 +14,12 @@ import { decodeHeaders } from './headers.ts'
 
 export const BATCH_VERSION = 2
 export const SUM_AT = 4
-export const CHECKED_FROM = 8
-export const COUNT_AT = 8
-export const COLUMNS_AT = 12
+export const CHECKED_FROM = 12
+export const COUNT_AT = 12
 export const OLDEST_AT = 16
 export const NEWEST_AT = 24
-export const HEADER = 32
+export const COLUMNS_AT = 32
+export const HEADER = 36
 
 export const HAS_TIMESTAMPS = 1
 export const HAS_KEYS = 2
@@ -68,7 +68,7 @@ export function batchFault(bytes: Uint8Array): { readonly newer: boolean; readon
   if (bytes.length < HEADER) return { newer: false, text: `it is cut off after ${bytes.length} bytes` }
   const version = bytes[0] as number
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const whole = checksum(bytes.subarray(CHECKED_FROM)) === view.getUint32(SUM_AT, true)
+  const whole = checksum(bytes.subarray(CHECKED_FROM)) === view.getBigUint64(SUM_AT, true)
   if (version !== BATCH_VERSION && whole) return { newer: true, text: `its format is version ${version}` }
   if (!whole || version !== BATCH_VERSION) return { newer: false, text: 'its checksum does not match' }
   return null

@@ -121,7 +121,7 @@ function encode(drafts: readonly Draft[], from: number, to: number): EncodedBatc
   view.setUint32(COLUMNS_AT, columns, true)
   view.setFloat64(OLDEST_AT, oldest, true)
   view.setFloat64(NEWEST_AT, newest, true)
-  view.setUint32(SUM_AT, checksum(slab.subarray(CHECKED_FROM, size)), true)
+  view.setBigUint64(SUM_AT, checksum(slab.subarray(CHECKED_FROM, size)), true)
   return { bytes: slab.subarray(0, size), count, slab }
 }
 

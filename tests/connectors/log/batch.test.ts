@@ -1,8 +1,11 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { draft } from '../../../src/connectors/log/append.ts'
 import { Batch, batchFault, batchHead, type LogRecord } from '../../../src/connectors/log/batch.ts'
+import { loadChecksum } from '../../../src/connectors/log/checksum.ts'
 import { BATCH_BYTES, BATCH_RECORDS, type Draft, encodeBatches } from '../../../src/connectors/log/encode.ts'
+
+beforeAll(loadChecksum)
 
 const made = (key: string | null, value: Uint8Array | string, headers = {}, timestampMs = 1): Draft =>
   draft(key, value, headers, timestampMs, null, Number.POSITIVE_INFINITY)
@@ -59,10 +62,10 @@ describe('a batch', () => {
   it('takes no room for what its records have alike, or not at all', () => {
     const beside = (...drafts: Draft[]): number =>
       (encodeBatches(drafts)[0]?.bytes.length ?? 0) - drafts.reduce((sum, { bytes }) => sum + bytes, 0)
-    expect(beside(made(null, 'a'), made(null, 'b'))).toBe(32 + 2 * 4)
-    expect(beside(made('k', 'a'), made(null, 'b'))).toBe(32 + 2 * 8)
-    expect(beside(made(null, 'a', { n: '1' }), made(null, 'b'))).toBe(32 + 2 * 8)
-    expect(beside(made(null, 'a', {}, 1), made(null, 'b', {}, 2))).toBe(32 + 2 * 12)
+    expect(beside(made(null, 'a'), made(null, 'b'))).toBe(36 + 2 * 4)
+    expect(beside(made('k', 'a'), made(null, 'b'))).toBe(36 + 2 * 8)
+    expect(beside(made(null, 'a', { n: '1' }), made(null, 'b'))).toBe(36 + 2 * 8)
+    expect(beside(made(null, 'a', {}, 1), made(null, 'b', {}, 2))).toBe(36 + 2 * 12)
   })
 
   it('gives back a range as it does one record after another', () => {
