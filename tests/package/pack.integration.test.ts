@@ -161,6 +161,11 @@ const wrong: string = await limit(() => 5)
     expect(Number(stdout)).toBeGreaterThan(0)
   })
 
+  it.each(modules)('can require %s from CommonJS', async (name) => {
+    const { code, stderr } = await installed.node('entry.cjs', `require('${name}')`)
+    expect(code, stderr).toBe(0)
+  })
+
   it('can read the schema of the status', async () => {
     const text = `import schema from 'headgate/status.schema.json' with { type: 'json' }\nconsole.log(typeof schema.$schema)`
     const { stdout, stderr } = await installed.node('schema.js', text)
