@@ -1,7 +1,6 @@
 /** The public API, on one page. Connectors are entry points of their own: `headgate/memory`, `headgate/log`, `headgate/file`. */
-export { expectOk, type HttpResponse } from './builder/expect-ok.ts'
+export { expectOk, type HttpListener, type HttpResponse } from './builder/expect-ok.ts'
 export type { Batched, Branch, Flow } from './builder/flow.ts'
-export { retryAfterMs } from './builder/http.ts'
 export { json } from './builder/json.ts'
 export type {
   AdmissionOptions,
@@ -21,9 +20,11 @@ export { adaptive, deadLetter, exponential, fixed, perMinute, perSecond, skip, s
 export type { Limits, StageLimits } from './engine/engine.ts'
 export type * from './model/connector.ts'
 export { type ErrorCode, HeadgateError, overloaded, reject } from './model/errors.ts'
+export { retryAfterMs } from './model/http.ts'
 export { parseJson } from './model/json.ts'
 export type { Logger } from './model/logger.ts'
 export type { BackoffPlan, CallContext, FailurePolicy, Order, Plan, RatePlan } from './model/plan.ts'
+export { type RateLimitFigures, rateLimitOf } from './model/rate-limit.ts'
 export type { RecordHeaders, RecordInfo, SourceRecord } from './model/record.ts'
 export type * from './model/status.ts'
 export { type Running, type StartOptions, start } from './runtime/start.ts'

@@ -3,22 +3,22 @@
  * however many arrive. `npm start` runs it with everything around it; alone:
  * `npx headgate run examples/payment-enrichment/pipeline.ts`. What the API cannot take yet waits in the log.
  */
-import { adaptive, deadLetter, expectOk, exponential, json, perMinute, pipeline } from 'headgate'
+import { adaptive, type CallContext, deadLetter, expectOk, exponential, json, perMinute, pipeline } from 'headgate'
 import * as log from 'headgate/log'
 import { type EnrichedPayment, Payment, type Score } from './payment.ts'
 
 const fraudUrl = process.env['HEADGATE_FRAUD_URL'] ?? 'http://127.0.0.1:8080'
 const path = process.env['HEADGATE_LOG'] ?? './headgate-payments'
 
-async function score(payment: Payment, signal: AbortSignal, idempotencyKey: string): Promise<EnrichedPayment> {
+async function score(payment: Payment, context: CallContext): Promise<EnrichedPayment> {
   const response = await fetch(`${fraudUrl}/score`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
+    headers: { 'content-type': 'application/json', 'idempotency-key': context.idempotencyKey },
     body: JSON.stringify(payment),
-    signal,
+    signal: context.signal,
   })
   // 429 and 503 become "overloaded": the record waits, the gate narrows, and no attempt is used up.
-  expectOk(response)
+  expectOk(response, context)
   return { ...payment, fraud: (await response.json()) as Score }
 }
 
@@ -28,7 +28,7 @@ const onFailure = deadLetter(log.sink({ path, topic: 'payments.dead' }))
 export default pipeline('payment-enrichment', { onFailure })
   .from(log.source({ path, topic: 'payments', group: 'enrichers', decode: json(Payment) }))
   .filter((payment) => payment.amount > 0)
-  .call('fraud', (payment, { signal, idempotencyKey }) => score(payment, signal, idempotencyKey), {
+  .call('fraud', score, {
     order: 'key', // an account's payments are scored in the order in which they were made
     concurrency: adaptive({ max: 512 }), // finds the few calls that keep the API busy without a queue there
     rate: perMinute(20_000), // the contract; without it the quota would be learned from the API's 429s

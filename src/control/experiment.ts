@@ -44,17 +44,20 @@ export class Experiment {
    * wanted; `turns`: of calls in flight that it may take at most.
    */
   begin(to: number, accuracy: number, turns: number, nowMs: number, typicalMs: number): void {
-    const { window, fast, variance } = this.#measures
+    const { window, fast } = this.#measures
     // An alarm is about the latest calls, a drift about many.
     this.#latencyBefore = this.cause === 'alarm' || window.n < LEAST_CALLS ? fast : window.mean
     this.to = to
     this.#beforeUntilMs = nowMs + STILL_BEFORE * typicalMs
     this.#before.reset()
     this.#measures.restart()
-    const calls = Math.min(variance / (accuracy * accuracy), turns * to)
-    // A probe takes a whole turn of calls at least: that costs little, and the baseline rests on it.
-    const least = this.cause === 'scheduled' ? Math.max(LEAST_CALLS, to) : LEAST_CALLS
-    this.#cohort.begin(nowMs + SETTLE * typicalMs, Math.max(least, calls))
+    this.#cohort.begin(nowMs + SETTLE * typicalMs, this.callsFor(to, accuracy, turns, this.cause))
+  }
+
+  /** Calls that are measured. A probe takes a whole turn of them at least: it costs little, and the baseline rests on it. */
+  callsFor(to: number, accuracy: number, turns: number, cause: Cause): number {
+    const calls = Math.min(this.#measures.variance / (accuracy * accuracy), turns * to)
+    return Math.max(LEAST_CALLS, cause === 'scheduled' ? to : 0, calls)
   }
 
   measured(sequence: number, nowMs: number, value: number): void {

@@ -3,10 +3,10 @@
  * together: only then does the queue that they share drain, and each sees the latency without it.
  */
 const FIRST_MS = 500
-const LONGEST_MS = 10_000
-/** A probe costs a few durations of a call: in the long run it comes once in so many of them, at first more often. */
-const DURATIONS = 60
-const FIRST_DURATIONS = 5
+const LONGEST_MS = 8000
+/** A probe costs four tenths of the throughput while it lasts: in the long run it is under way a 25th of the time. */
+const FIRST_SHARE = 1 / 2
+const SHARE = 1 / 25
 const SLOT_DURATIONS = 8
 const LONGEST_INTERVAL_MS = 600_000
 const MOVED = 0.05
@@ -15,18 +15,18 @@ export class ProbeSchedule {
   dueMs = Number.POSITIVE_INFINITY
   #intervalMs = FIRST_MS
 
-  /** Begins anew with short intervals. `aheadMs` is steady time minus wall time. */
-  restart(nowMs: number, aheadMs: number, typicalMs: number): void {
-    this.#intervalMs = atLeast(FIRST_MS, FIRST_DURATIONS * typicalMs)
+  /** Begins anew with short intervals. `aheadMs`: steady time minus wall time; `probeMs`: a probe takes so long. */
+  restart(nowMs: number, aheadMs: number, probeMs: number): void {
+    this.#intervalMs = atLeast(FIRST_MS, probeMs / FIRST_SHARE)
     this.#next(nowMs, aheadMs)
   }
 
   /** A probe has ended, and the baseline moved by so much (a difference of logarithms). */
-  probed(moved: number, error: number, nowMs: number, aheadMs: number, typicalMs: number): void {
+  probed(moved: number, error: number, nowMs: number, aheadMs: number, probeMs: number): void {
     this.#intervalMs =
       Math.abs(moved) > MOVED + 2 * error
-        ? Math.max(atLeast(FIRST_MS, FIRST_DURATIONS * typicalMs), this.#intervalMs / 2)
-        : Math.min(atLeast(LONGEST_MS, DURATIONS * typicalMs), this.#intervalMs * 2)
+        ? Math.max(atLeast(FIRST_MS, (4 * probeMs) / FIRST_SHARE), this.#intervalMs / 2)
+        : Math.min(atLeast(LONGEST_MS, probeMs / SHARE), this.#intervalMs * 2)
     this.#next(nowMs, aheadMs)
   }
 

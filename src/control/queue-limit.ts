@@ -25,6 +25,7 @@ const CALM = 0.18
 const CLEAN = 0.1
 const MOST_BRAKES = 3
 const CUT = 0.6
+const PROBE_TURNS = 6
 const DEEP_CUT = 0.25
 /** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
 const OURS = 0.5
@@ -142,13 +143,13 @@ export class QueueLimit {
     if (limit === 0) return
     this.#failures.restart(this.#sequence + 1)
     this.#track(limit, nowMs)
-    if (!Number.isFinite(this.schedule.dueMs)) this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    if (!Number.isFinite(this.schedule.dueMs)) this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
   }
 
   /** Starts with a baseline that an earlier run found; a first probe checks it soon. */
   learned(baseline: number, nowMs: number): void {
     this.baseline.set(baseline, 1)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
   }
 
   /** After an outage: climbs again to nine tenths of what worked before, with the baseline of before. */
@@ -233,7 +234,7 @@ export class QueueLimit {
     if (rise <= CALM + (this.#again ? 1 : 0.5) * error) {
       if (sample.n >= 8) this.baseline.observed(sample, error)
       if (this.#measures.isSaturated) {
-        if (this.#resumeTo === 0 && rise <= error) this.baseline.pool(sample)
+        if (this.#resumeTo === 0 && (rise <= error || this.baseline.n < 32)) this.baseline.pool(sample)
         this.#grow(nowMs)
       } else this.#beginRound(nowMs)
     } else if (!this.#again && (sample.n < 8 || (sample.n < 60 && rise < ALARM + 2 * error))) {
@@ -262,7 +263,7 @@ export class QueueLimit {
 
   #foundLevel(limit: number, nowMs: number): void {
     this.#track(limit, nowMs)
-    this.schedule.restart(nowMs, this.#aheadMs, Math.min(this.#typicalMs(), Math.exp(this.baseline.value)))
+    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
   }
 
   // track
@@ -334,7 +335,7 @@ export class QueueLimit {
     }
     if (cause === 'alarm' && this.#phase === 'track') this.#restores.alarmed(nowMs, this.#typicalMs())
     if (cause !== 'scheduled') this.schedule.postpone(nowMs, this.#aheadMs)
-    if (cause === 'scheduled') this.#lower('probe', CUT, this.#probeAccuracy, 6, nowMs)
+    if (cause === 'scheduled') this.#lower('probe', CUT, this.#probeAccuracy, PROBE_TURNS, nowMs)
     else this.#lower('brake', CUT, 0.07, 4, nowMs)
   }
 
@@ -378,12 +379,12 @@ export class QueueLimit {
     }
     let limit = top
     let moved = 0
-    if (elasticity <= OURS) {
+    if (elasticity <= OURS - errorOfElasticity) {
       if (after < this.baseline.value) this.baseline.set(after, n)
       limit = Math.min(top, top * Math.exp(this.baseline.value - before) + this.#target(top))
       moved = 1
     } else if (elasticity <= TRANSIENT + 2 * errorOfElasticity) moved = this.baseline.probed(after, n, error)
-    this.schedule.probed(moved, error, nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.probed(moved, error, nowMs, this.#aheadMs, this.#probeMs)
     this.#track(limit, nowMs)
   }
 
@@ -402,7 +403,7 @@ export class QueueLimit {
     const fall = before - after
     this.#suspect = false
     this.baseline.set(after, n)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#typicalMs())
+    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
     // As slow with a quarter in flight: the way has become longer, and more calls fit on it.
     this.#resumeTo = 0
     if (fall <= 0.25 * rise + 2 * errorOfFall) this.#climb(top, 1.4, nowMs)
@@ -421,12 +422,20 @@ export class QueueLimit {
    * smaller part of the slowest calls, and a small queue could not be told from noise.
    */
   #target(limit: number): number {
-    return this.#options.queue * Math.max(0.7, 0.35 * Math.sqrt(limit)) * this.#measures.tolerance
+    const even = 0.35 * Math.sqrt(limit) * this.#measures.tolerance
+    return this.#options.queue * Math.max(0.7, Math.min(even, 0.25 * limit))
   }
 
   /** A baseline that is off by the target queue would move the limit by as much; the mean of four is twice as good. */
   get #probeAccuracy(): number {
     return Math.min(0.04, Math.max(0.01, this.#target(this.#limit) / this.#limit))
+  }
+
+  /** How long a probe takes: the surplus leaves, then its calls are sent. */
+  get #probeMs(): number {
+    const to = Math.max(1, CUT * this.#limit)
+    const calls = this.#experiment.callsFor(to, this.#probeAccuracy, PROBE_TURNS, 'scheduled')
+    return Math.min(this.#typicalMs(), Math.exp(this.baseline.value)) * (0.5 + calls / to)
   }
 
   #typicalMs(): number {

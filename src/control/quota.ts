@@ -18,8 +18,6 @@ const SLOWEST = 0.02
 /** Granted calls, or time, that make an interval between refusals worth a conclusion. */
 const ENOUGH = 16
 const ENOUGH_MS = 2000
-/** Refused calls that are a conclusion of their own, when as few were granted meanwhile. */
-const MANY = 8
 /** How far the bounds may be apart before the search goes on sooner. */
 const UNSURE = 1.1
 const SEARCH_MS = 4000
@@ -53,7 +51,6 @@ export class Quota {
   /** Calls sent before the pace changed say nothing about it. */
   #changedAt = 0
   #changedMs = 0
-  #refusedSince = 0
   #lastRefusalMs = Number.NEGATIVE_INFINITY
   #retryAfterMs = 0
   #holdMs = HOLD_MS
@@ -115,13 +112,9 @@ export class Quota {
     const sinceMs = Math.max(1, sentMs - (isFirst ? this.#firstMs : this.#anchorMs))
     const isEnough = granted >= ENOUGH || sinceMs >= ENOUGH_MS
     if (sequence > this.#changedAt) {
-      this.#refusedSince += 1
       if (isFirst) this.#first(granted, sinceMs, retryAfterMs, latestSequence, nowMs)
       else if (this.#held > 0) this.#endRamp(latestSequence, nowMs)
       else if (isEnough) this.#lower(granted, sinceMs, latestSequence, nowMs)
-      else if (this.#refusedSince >= MANY && this.#refusedSince > granted) {
-        this.#pace(this.#perSecond / 2, nowMs, latestSequence)
-      }
     }
     this.#close(sequence, latestSequence, nowMs, retryAfterMs)
     if (isFirst || isEnough) {
@@ -223,7 +216,6 @@ export class Quota {
     this.#held = 0
     this.#changedMs = nowMs
     this.#changedAt = sequence
-    this.#refusedSince = 0
     this.#bound = false
     this.#change()
   }

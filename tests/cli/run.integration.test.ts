@@ -47,6 +47,25 @@ describe('a run', () => {
     expect(records.out).toBeGreaterThan(100)
   })
 
+  test('keeps what adaptive limits learn with --limits, and ignores a file that it cannot use with a warning', async () => {
+    const limits = join(folder, 'made/limits.json')
+    const first = await headgate('run', fixture('adaptive.ts'), '--limits', limits)
+    expect(first.code).toBe(0)
+    const kept = JSON.parse(readFileSync(limits, 'utf8'))
+    expect(kept).toMatchObject({ version: 1, limits: { 'stage:api': { '': { version: 1 } } } })
+    expect(kept.limits['stage:api'][''].limit).toBeGreaterThan(1)
+    for (const [text, said] of [
+      ['{"version":1,"lim', 'are no JSON and are ignored'],
+      ['{"version":9}', 'a different version and are ignored'],
+    ] as const) {
+      writeFileSync(limits, text)
+      const again = await headgate('run', fixture('adaptive.ts'), '--limits', limits)
+      expect(again.stderr).toContain(said)
+      expect(again.code).toBe(0)
+      expect(JSON.parse(readFileSync(limits, 'utf8'))).toMatchObject({ version: 1 })
+    }
+  })
+
   test('writes JSON lines, and nothing else, when asked to', async () => {
     const { stderr } = await headgate(
       'run',

@@ -1,5 +1,11 @@
 /** A status as a throttled payment pipeline shows it after `seconds`; tests and snapshots share it. */
-import { SLOT_STATES, type SlotState, type StageStatus, type Status } from '../../src/model/status.ts'
+import {
+  type LimiterStatus,
+  SLOT_STATES,
+  type SlotState,
+  type StageStatus,
+  type Status,
+} from '../../src/model/status.ts'
 
 function states(spent: Partial<Record<SlotState, number>>): Record<SlotState, number> {
   return Object.fromEntries(SLOT_STATES.map((state) => [state, spent[state] ?? 0])) as Record<SlotState, number>
@@ -21,6 +27,25 @@ function stage(given: Partial<StageStatus> & Pick<StageStatus, 'name' | 'kind'>)
     states: states({}),
     latencyMs: { p50: 41, p95: 80, p99: 128.4, max: 400 },
     limiters: [],
+    ...given,
+  }
+}
+
+/** A limiter that holds at 37 calls, unless told otherwise. */
+export function sampleLimiter(given: Partial<LimiterStatus> = {}): LimiterStatus {
+  return {
+    key: null,
+    phase: 'track',
+    limit: 37,
+    inFlight: 37,
+    waiting: 1204,
+    baselineMs: 48,
+    latencyMs: 52.4,
+    ratePerSecond: null,
+    probing: false,
+    gate: 'concurrency',
+    gateUntilMs: null,
+    breaker: 'closed',
     ...given,
   }
 }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { verdictOf } from '../../src/diagnose/verdict.ts'
 import type { Status } from '../../src/model/status.ts'
-import { sampleStatus } from '../console/sample-status.ts'
+import { sampleLimiter, sampleStatus } from '../console/sample-status.ts'
 
 const NOTHING = { in: 0, out: 0, filtered: 0, deadLettered: 0, skipped: 0, returned: 0, inFlight: 0 }
 
@@ -33,6 +33,22 @@ test.each([
   ],
 ])('the stage that holds it back is named with its reason: %s', (reason, sentence) => {
   expect(held(reason, 333)).toBe(sentence)
+})
+
+test.each([
+  ['concurrency', {}, "Stage 'fraud' sends what its downstream can take, 37 calls at once."],
+  [
+    'concurrency',
+    { phase: 'slow-start' },
+    "Stage 'fraud' is finding out what its downstream can take, 37 calls at once so far.",
+  ],
+  ['quota', { ratePerSecond: 333.4 }, "Stage 'fraud' is held at the quota that its downstream grants, 333 a second."],
+  ['quota', {}, "Stage 'fraud' is held at the quota that its downstream grants."],
+])('a limit that was found is told from one that was set: %s %o', (reason, given, sentence) => {
+  const stages = sampleStatus(10)
+    .stages.filter(({ kind }) => kind === 'call')
+    .map((stage) => ({ ...stage, reason, limit: 37, limiters: [sampleLimiter(given)] }))
+  expect(verdictOf(quiet({ stages }))).toBe(sentence)
 })
 
 test('of several stages that which holds back most is named, however busy the others are', () => {

@@ -83,12 +83,26 @@ console.log(JSON.stringify({ values: sink.values, state: status.state, out: stat
 `
 const PRINTED = { values: [2, 4, 6], state: 'stopped', out: 3 }
 
+const LIMITED = `
+const limit = limiter({ max: 8, classify: ({ error }) => (error ? { kind: 'failed' } : undefined) })
+const answers = await Promise.all([1, 2, 3].map((n) => limit(() => Promise.resolve(n * 2), { key: 'x' })))
+console.log(JSON.stringify({ answers, keys: limit.snapshot().keys.length, pause: retryAfterMs('2', 0) }))
+`
+const LIMITED_PRINTED = { answers: [2, 4, 6], keys: 1, pause: 2000 }
+
 describe('an empty project that installs it', () => {
   it('runs a pipeline from JavaScript', async () => {
     const imports = "import { pipeline } from 'headgate'\nimport { memory } from 'headgate/memory'\n"
     const { code, stdout, stderr } = await installed.node('run.js', imports + PIPELINE)
     expect(code, stderr).toBe(0)
     expect(JSON.parse(stdout)).toEqual(PRINTED)
+  })
+
+  it('limits calls from JavaScript', async () => {
+    const imports = "import { limiter, retryAfterMs } from 'headgate/limit'\n"
+    const { code, stdout, stderr } = await installed.node('limited.js', imports + LIMITED)
+    expect(code, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toEqual(LIMITED_PRINTED)
   })
 
   it('runs a pipeline from TypeScript, with the types of values checked all the way', async () => {
@@ -106,6 +120,18 @@ const values: readonly number[] = sink.values
 console.log(JSON.stringify({ values, state: status.state, out: status.records.out }))
 `,
     )
+    installed.write(
+      'limited.ts',
+      `import { Controller, type Limit, type LimitSnapshot, limiter, limitInterceptor, retryAfterMs } from 'headgate/limit'
+${LIMITED}
+const typed: Limit = limit
+const snapshot: LimitSnapshot = typed.snapshot()
+const asked: number = new Controller({ max: 4 }, 0).admit(snapshot.inFlight)
+limitInterceptor(typed, { until: asked === 0 ? 'body' : 'headers' })
+// @ts-expect-error the result of a call keeps its type
+const wrong: string = await limit(() => 5)
+`,
+    )
     // The same modules as a TypeScript user sees them; whatever a declaration file drags in is checked as well.
     installed.write('entries.ts', modules.map((name, at) => `export * as entry${at} from '${name}'\n`).join(''))
     installed.write(
@@ -116,7 +142,7 @@ console.log(JSON.stringify({ values, state: status.state, out: status.records.ou
           ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
           ...{ types: ['node'], typeRoots: [join(REPOSITORY, 'node_modules/@types')], rootDir: '.' },
         },
-        files: ['run.ts', 'entries.ts'],
+        files: ['run.ts', 'limited.ts', 'entries.ts'],
       }),
     )
     const tsc = join(REPOSITORY, 'node_modules/typescript/bin/tsc')
@@ -124,6 +150,8 @@ console.log(JSON.stringify({ values, state: status.state, out: status.records.ou
     expect(compiled.stdout + compiled.stderr).toBe('')
     const { stdout } = await succeed(process.execPath, [join('out', 'run.js')], installed.project)
     expect(JSON.parse(stdout)).toEqual(PRINTED)
+    const limited = await succeed(process.execPath, [join('out', 'limited.js')], installed.project)
+    expect(JSON.parse(limited.stdout)).toEqual(LIMITED_PRINTED)
   })
 
   it.each(modules)('can import %s', async (name) => {
@@ -131,6 +159,11 @@ console.log(JSON.stringify({ values, state: status.state, out: status.records.ou
     const { code, stdout, stderr } = await installed.node('entry.js', text)
     expect(code, stderr).toBe(0)
     expect(Number(stdout)).toBeGreaterThan(0)
+  })
+
+  it.each(modules)('can require %s from CommonJS', async (name) => {
+    const { code, stderr } = await installed.node('entry.cjs', `require('${name}')`)
+    expect(code, stderr).toBe(0)
   })
 
   it('can read the schema of the status', async () => {

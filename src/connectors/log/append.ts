@@ -6,11 +6,12 @@
 import { reject } from '../../model/errors.ts'
 import type { RecordHeaders } from '../../model/record.ts'
 import { formatBytes, MIB } from '../../model/units.ts'
-import { BATCH_RECORDS, type Draft, type EncodedBatch, encodeBatches, textBytes } from './batch.ts'
+import { BATCH_RECORDS, type Draft, type EncodedBatch, encodeBatches, textBytes } from './encode.ts'
 import { encodeHeaders } from './headers.ts'
 import { partitionOf } from './partitioner.ts'
 import { trimOnce } from './retention.ts'
 import type { Shared } from './shared.ts'
+import { giveBackSlab } from './slabs.ts'
 import type { Partition, Topic } from './topics.ts'
 
 /** A larger record is refused; dead letters are not, because refusing one would stall its pipeline. */
@@ -71,9 +72,13 @@ export async function append(
   paces.set(topic, pace)
   const runs = encodeRuns(topic, drafts, pace)
   const bytes = runs.reduce((sum, run) => sum + run.bytes, 0)
-  const appended = await shared.store.writer.write(() => put(shared, topic, runs, pace), bytes, signal)
-  shared.store.appended(topic.name)
-  return appended
+  try {
+    const appended = await shared.store.writer.write(() => put(shared, topic, runs, pace), bytes, signal)
+    shared.store.appended(topic.name)
+    return appended
+  } finally {
+    for (const { batches } of runs) for (const { slab } of batches) giveBackSlab(slab)
+  }
 }
 
 function encodeRuns(topic: Topic, drafts: readonly Draft[], pace: Pace): Run[] {

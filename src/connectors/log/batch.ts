@@ -1,44 +1,31 @@
 /**
- * The stored form of a batch of records: one LMDB value, keyed by its first offset. The log encodes appends with
- * `encodeBatches`, readers open values with `openBatch`. Invariant: bytes are laid out so that one record can be read
- * without the others, and a batch whose checksum does not match is never read.
+ * The stored form of a batch of records: one LMDB value, keyed by its first offset. `encode.ts` writes it, readers open
+ * values with `batchFault` and `Batch`. Invariant: bytes are laid out so that one record can be read without the others,
+ * and a batch whose checksum does not match is never read.
  *
- * Layout, little endian: version u8, 3 reserved, crc32 u32 (of all that follows), count u32, 4 reserved, oldest and
- * newest timestamp f64; then per record a row { timestamp f64, start u32, key length u32, headers length u32 }; then
- * the data, each record's key, headers and value in turn.
+ * Layout, little endian: version u8, 3 reserved, checksum u64 (of all that follows), count u32, oldest and newest
+ * timestamp f64, columns u32 (which there are); then a column each of what not all records have alike: timestamps f64,
+ * if they differ; ends u32, where the data of each record ends; lengths of keys u32, if there are keys; lengths of
+ * headers u32, if there are headers. Then the data, each record's key, headers and value in turn.
  */
-import { crc32 } from 'node:zlib'
 import { NO_HEADERS, type RecordHeaders, type SourceRecord } from '../../model/record.ts'
+import { checksum } from './checksum.ts'
 import { decodeHeaders } from './headers.ts'
 
-export const BATCH_VERSION = 1
-const HEADER = 32
-const ROW = 20
-const NULL_KEY = 0xffffffff
-const CHECKED_FROM = 8
+export const BATCH_VERSION = 2
+export const SUM_AT = 4
+export const CHECKED_FROM = 12
+export const COUNT_AT = 12
+export const OLDEST_AT = 16
+export const NEWEST_AT = 24
+export const COLUMNS_AT = 32
+export const HEADER = 36
 
-/** A longer run of records is split, so that a reader never has to take in more than this at once. */
-export const BATCH_RECORDS = 1_000
-/** The same in bytes; only a single record may make a larger batch. */
-export const BATCH_BYTES = 256 * 1024
-
-/** A record on its way into the log. */
-export interface Draft {
-  readonly key: string | null
-  readonly value: Uint8Array | string
-  /** As `encodeHeaders` made them; null when there are none. */
-  readonly headers: Buffer | null
-  readonly timestampMs: number
-  /** Its index; null lets the key decide. */
-  readonly partition: number | null
-  /** Key, headers and value, in bytes. */
-  readonly bytes: number
-}
-
-export interface EncodedBatch {
-  readonly bytes: Buffer
-  readonly count: number
-}
+export const HAS_TIMESTAMPS = 1
+export const HAS_KEYS = 2
+export const HAS_HEADERS = 4
+/** A key's length when there is no key, which is not the same as an empty one. */
+export const NULL_KEY = 0xffffffff
 
 /** A record as it is read from the log. `value` shares its memory with the other records of its batch. */
 export class LogRecord implements SourceRecord<Uint8Array> {
@@ -69,89 +56,11 @@ export class LogRecord implements SourceRecord<Uint8Array> {
   }
 }
 
-export function encodeBatches(drafts: readonly Draft[]): EncodedBatch[] {
-  const batches: EncodedBatch[] = []
-  for (let from = 0; from < drafts.length; ) {
-    let bytes = 0
-    let to = from
-    while (to < drafts.length && to - from < BATCH_RECORDS) {
-      bytes += ROW + (drafts[to] as Draft).bytes
-      if (bytes > BATCH_BYTES && to > from) break
-      to += 1
-    }
-    batches.push(encode(drafts, from, to))
-    from = to
-  }
-  return batches
-}
-
-/** Keys are short: up to this length, a loop beats the call that converts text. */
-const SHORT = 40
-
-/** Bytes of `text` in UTF-8. */
-export function textBytes(text: string): number {
-  return text.length <= SHORT && isAscii(text) ? text.length : Buffer.byteLength(text)
-}
-
-function isAscii(text: string): boolean {
-  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 0x7f) return false
-  return true
-}
-
-function writeText(bytes: Buffer, text: string, at: number): number {
-  if (text.length > SHORT) return bytes.write(text, at)
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index)
-    if (unit > 0x7f) return bytes.write(text, at)
-    bytes[at + index] = unit
-  }
-  return text.length
-}
-
-function encode(drafts: readonly Draft[], from: number, to: number): EncodedBatch {
-  const count = to - from
-  let size = HEADER + count * ROW
-  for (let at = from; at < to; at += 1) size += (drafts[at] as Draft).bytes
-  const bytes = Buffer.allocUnsafeSlow(size)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  bytes.fill(0, 0, HEADER)
-  let oldest = Number.POSITIVE_INFINITY
-  let newest = Number.NEGATIVE_INFINITY
-  let row = HEADER
-  let at = HEADER + count * ROW
-  for (let index = from; index < to; index += 1) {
-    const { key, value, headers, timestampMs } = drafts[index] as Draft
-    const start = at
-    if (key !== null) at += writeText(bytes, key, at)
-    const keyEnd = at
-    if (headers !== null) at += headers.copy(bytes, at)
-    const headersEnd = at
-    if (typeof value === 'string') at += writeText(bytes, value, at)
-    else {
-      bytes.set(value, at)
-      at += value.length
-    }
-    view.setFloat64(row, timestampMs, true)
-    view.setUint32(row + 8, start, true)
-    view.setUint32(row + 12, key === null ? NULL_KEY : keyEnd - start, true)
-    view.setUint32(row + 16, headersEnd - keyEnd, true)
-    row += ROW
-    if (timestampMs < oldest) oldest = timestampMs
-    if (timestampMs > newest) newest = timestampMs
-  }
-  bytes[0] = BATCH_VERSION
-  view.setUint32(8, count, true)
-  view.setFloat64(16, oldest, true)
-  view.setFloat64(24, newest, true)
-  view.setUint32(4, crc32(bytes.subarray(CHECKED_FROM)), true)
-  return { bytes, count }
-}
-
 /** What a batch says of itself, read without its checksum; null when it is too short to say anything. */
 export function batchHead(bytes: Uint8Array): { count: number; newestMs: number } | null {
   if (bytes.length < HEADER) return null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return { count: view.getUint32(8, true), newestMs: view.getFloat64(24, true) }
+  return { count: view.getUint32(COUNT_AT, true), newestMs: view.getFloat64(NEWEST_AT, true) }
 }
 
 /** Why a stored batch cannot be read, or null when it can. */
@@ -159,7 +68,7 @@ export function batchFault(bytes: Uint8Array): { readonly newer: boolean; readon
   if (bytes.length < HEADER) return { newer: false, text: `it is cut off after ${bytes.length} bytes` }
   const version = bytes[0] as number
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const whole = crc32(bytes.subarray(CHECKED_FROM)) === view.getUint32(4, true)
+  const whole = checksum(bytes.subarray(CHECKED_FROM)) === view.getBigUint64(SUM_AT, true)
   if (version !== BATCH_VERSION && whole) return { newer: true, text: `its format is version ${version}` }
   if (!whole || version !== BATCH_VERSION) return { newer: false, text: 'its checksum does not match' }
   return null
@@ -171,50 +80,81 @@ export class Batch {
   readonly count: number
   readonly #bytes: Buffer
   readonly #view: DataView
+  /** Where the columns start, 0 for one that is not there. */
+  readonly #timestamps: number
+  readonly #ends: number
+  readonly #keys: number
+  readonly #headers: number
+  /** Where the data starts. */
+  readonly #data: number
 
   /** `bytes` must be without fault and must stay as they are. */
   constructor(baseOffset: number, bytes: Uint8Array) {
     this.baseOffset = baseOffset
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.count = this.#view.getUint32(8, true)
+    const count = this.#view.getUint32(COUNT_AT, true)
+    const columns = this.#view.getUint32(COLUMNS_AT, true)
+    let end = HEADER
+    const column = (isThere: boolean, width: number): number => {
+      const start = end
+      if (isThere) end += count * width
+      return isThere ? start : 0
+    }
+    this.count = count
+    this.#timestamps = column((columns & HAS_TIMESTAMPS) !== 0, 8)
+    this.#ends = column(true, 4)
+    this.#keys = column((columns & HAS_KEYS) !== 0, 4)
+    this.#headers = column((columns & HAS_HEADERS) !== 0, 4)
+    this.#data = end
   }
 
   get endOffset(): number {
     return this.baseOffset + this.count
   }
 
-  /** Key, headers and value of the record at `index`, in bytes. */
-  sizeAt(index: number): number {
-    return this.#end(index) - this.#view.getUint32(HEADER + index * ROW + 8, true)
-  }
-
   timestampAt(index: number): number {
-    return this.#view.getFloat64(HEADER + index * ROW, true)
+    return this.#view.getFloat64(this.#timestamps === 0 ? OLDEST_AT : this.#timestamps + index * 8, true)
   }
 
-  recordAt(index: number, partition: string): LogRecord {
+  /** Keys, headers and values of the records from `from` to before `to`, in bytes. */
+  bytesOf(from: number, to: number): number {
+    return this.#start(to) - this.#start(from)
+  }
+
+  /** Appends the records from `from` to before `to` to `into`. */
+  read(from: number, to: number, partition: string, into: LogRecord[]): void {
     const view = this.#view
     const bytes = this.#bytes
-    const row = HEADER + index * ROW
-    const start = view.getUint32(row + 8, true)
-    const keyLength = view.getUint32(row + 12, true)
-    const headersLength = view.getUint32(row + 16, true)
-    const end = this.#end(index)
-    const keyEnd = keyLength === NULL_KEY ? start : start + keyLength
-    const headersEnd = keyEnd + headersLength
-    return new LogRecord(
-      keyLength === NULL_KEY ? null : bytes.toString('utf8', start, keyEnd),
-      partition,
-      this.baseOffset + index,
-      view.getFloat64(row, true),
-      headersLength === 0 ? NO_HEADERS : decodeHeaders(bytes, keyEnd, headersEnd),
-      end - start,
-      bytes.subarray(headersEnd, end),
-    )
+    const ends = this.#ends
+    const keys = this.#keys
+    const heads = this.#headers
+    const base = this.baseOffset
+    let timestampMs = this.timestampAt(from)
+    let start = this.#start(from)
+    for (let index = from; index < to; index += 1) {
+      const end = view.getUint32(ends + index * 4, true)
+      let valueAt = start
+      let key: string | null = null
+      if (keys > 0) {
+        const length = view.getUint32(keys + index * 4, true)
+        if (length !== NULL_KEY) key = bytes.toString('utf8', start, (valueAt = start + length))
+      }
+      let headers = NO_HEADERS
+      if (heads > 0) {
+        const length = view.getUint32(heads + index * 4, true)
+        if (length > 0) headers = decodeHeaders(bytes, valueAt, valueAt + length)
+        valueAt += length
+      }
+      if (this.#timestamps > 0) timestampMs = this.timestampAt(index)
+      const value = bytes.subarray(valueAt, end)
+      into.push(new LogRecord(key, partition, base + index, timestampMs, headers, end - start, value))
+      start = end
+    }
   }
 
-  #end(index: number): number {
-    return index + 1 < this.count ? this.#view.getUint32(HEADER + (index + 1) * ROW + 8, true) : this.#bytes.length
+  /** Where the data of the record at `index` starts. */
+  #start(index: number): number {
+    return index === 0 ? this.#data : this.#view.getUint32(this.#ends + (index - 1) * 4, true)
   }
 }

@@ -19,6 +19,8 @@ export interface Scan {
 /** A database: bytes under ordered keys. What is read is a copy, of which LMDB knows nothing any more. */
 export interface Bytes {
   get(key: StoredKey): Uint8Array | undefined
+  /** Into memory that the next read overwrites. Its `length` is the value's, whatever lies behind. */
+  getBinaryFast(key: StoredKey): Uint8Array | undefined
   getKeys(scan?: Scan): Iterable<StoredKey>
   getRange(scan?: Scan): Iterable<{ readonly key: StoredKey; readonly value: Uint8Array }>
   /** Only inside a transaction, or while the log is being opened. */
@@ -50,4 +52,13 @@ export function openEnvironment(directory: string): Environment {
     // With it, each failed commit would leave a rejected promise inside lmdb that nobody could handle.
     eventTurnBatching: false,
   })
+}
+
+/** As `get`, which fills the memory for a large value with zeros before it copies the value into it. */
+export function getLarge(bytes: Bytes, key: StoredKey): Buffer | undefined {
+  const passing = bytes.getBinaryFast(key)
+  if (!passing) return undefined
+  const value = Buffer.allocUnsafeSlow(passing.length)
+  value.set(passing.subarray(0, passing.length))
+  return value
 }

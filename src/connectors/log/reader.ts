@@ -5,6 +5,7 @@
  */
 import { HeadgateError } from '../../model/errors.ts'
 import { Batch, batchFault, type LogRecord } from './batch.ts'
+import { getLarge } from './environment.ts'
 import type { Mark, Partition } from './topics.ts'
 
 /** What a read may still take; shared by the partitions of one pull. */
@@ -37,18 +38,17 @@ export class PartitionReader {
       const batch = this.#batchAt(offset)
       if (!batch) return mark.nextOffset
       if (batch.baseOffset > offset) offset = batch.baseOffset
-      const end = Math.min(batch.count, mark.nextOffset - batch.baseOffset)
-      for (let index = offset - batch.baseOffset; index < end; index += 1) {
-        if (room === 0) return offset
-        const bytes = batch.sizeAt(index)
-        if (bytes > allowance.bytes && !allowance.first) return offset
-        into.push(batch.recordAt(index, this.#name))
-        allowance.first = false
-        allowance.bytes -= bytes
-        allowance.records -= 1
-        room -= 1
-        offset += 1
-      }
+      const first = offset - batch.baseOffset
+      const wanted = Math.min(batch.count, mark.nextOffset - batch.baseOffset, first + room)
+      if (wanted <= first) return offset
+      const end = first + fitting(batch, first, wanted, allowance)
+      batch.read(first, end, this.#name, into)
+      if (end > first) allowance.first = false
+      allowance.bytes -= batch.bytesOf(first, end)
+      allowance.records -= end - first
+      room -= end - first
+      offset += end - first
+      if (end < wanted) return offset
     }
     return offset
   }
@@ -65,16 +65,19 @@ export class PartitionReader {
   #batchAt(offset: number): Batch | null {
     const held = this.#batch
     if (held && offset >= held.baseOffset && offset < held.endOffset) return held
-    const exact = this.#partition.batches.get(offset)
+    const { batches } = this.#partition
+    const exact = getLarge(batches, offset)
     if (exact) return this.#keep(offset, exact)
-    for (const { key, value } of this.#partition.batches.getRange({ start: offset, reverse: true, limit: 1 })) {
-      const before = this.#keep(key as number, value)
-      if (offset < before.endOffset) return before
+    for (const before of batches.getKeys({ start: offset, reverse: true, limit: 1 })) {
+      const batch = this.#get(before as number)
+      if (offset < batch.endOffset) return batch
     }
-    for (const { key, value } of this.#partition.batches.getRange({ start: offset, limit: 1 })) {
-      return this.#keep(key as number, value)
-    }
+    for (const after of batches.getKeys({ start: offset, limit: 1 })) return this.#get(after as number)
     return null
+  }
+
+  #get(baseOffset: number): Batch {
+    return this.#keep(baseOffset, getLarge(this.#partition.batches, baseOffset) as Buffer)
   }
 
   #keep(baseOffset: number, bytes: Uint8Array): Batch {
@@ -101,4 +104,12 @@ export class PartitionReader {
         : `restore a backup, or give up offsets ${baseOffset} to ${next - 1}: log.seek(group, '${topic}', ${next}, { partition: ${index} }) moves a group past them, log.trim('${topic}', { partition: ${index}, beforeOffset: ${next} }) deletes them and all before`
     return new HeadgateError('HG_STORAGE', `${name}: the batch at offset ${baseOffset} is corrupt, ${fault}: ${way}`)
   }
+}
+
+/** How many of the records from `from` to before `to` the allowance has the bytes for. */
+function fitting(batch: Batch, from: number, to: number, { bytes, first }: Allowance): number {
+  if (batch.bytesOf(from, to) <= bytes) return to - from
+  let end = first ? from + 1 : from
+  while (end < to && batch.bytesOf(from, end + 1) <= bytes) end += 1
+  return end - from
 }

@@ -8,6 +8,7 @@ import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { HeadgateError } from '../../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../../model/logger.ts'
+import { loadChecksum } from './checksum.ts'
 import { checkDataFile, makeDirectory } from './data-file.ts'
 import { type Bytes, type Environment, openEnvironment } from './environment.ts'
 import { storageError } from './storage-error.ts'
@@ -15,7 +16,7 @@ import type { WritePoint } from './write-point.ts'
 import { Writer } from './writer.ts'
 
 /** Raised when stored bytes change their meaning. An older version of the library refuses a newer format. */
-export const FORMAT_VERSION = 1
+export const FORMAT_VERSION = 2
 
 export interface StoreOptions {
   readonly logger?: Logger | undefined
@@ -106,9 +107,10 @@ export class Store {
     }
     const version = Number(Buffer.from(stored).toString())
     if (version === FORMAT_VERSION) return
+    const way = version < FORMAT_VERSION ? 'read it with the version that wrote it' : 'upgrade headgate'
     throw new HeadgateError(
       'HG_STORAGE',
-      `The log at ${this.directory} has format ${version}, this version of headgate reads format ${FORMAT_VERSION}: upgrade headgate, or choose another directory`,
+      `The log at ${this.directory} has format ${version}, this version of headgate reads format ${FORMAT_VERSION}: ${way}, or choose another directory`,
     )
   }
 }
@@ -123,6 +125,7 @@ export async function openStore(directory: string, options: StoreOptions = {}): 
     path = resolve(directory)
     makeDirectory(path)
     path = realpathSync(path)
+    await loadChecksum()
     await closing.get(path)
     const known = stores.get(path)
     if (known) return known.retain()

@@ -1,18 +1,20 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { draft } from '../../../src/connectors/log/append.ts'
-import {
-  BATCH_BYTES,
-  BATCH_RECORDS,
-  Batch,
-  batchFault,
-  batchHead,
-  type Draft,
-  encodeBatches,
-} from '../../../src/connectors/log/batch.ts'
+import { Batch, batchFault, batchHead, type LogRecord } from '../../../src/connectors/log/batch.ts'
+import { loadChecksum } from '../../../src/connectors/log/checksum.ts'
+import { BATCH_BYTES, BATCH_RECORDS, type Draft, encodeBatches } from '../../../src/connectors/log/encode.ts'
+
+beforeAll(loadChecksum)
 
 const made = (key: string | null, value: Uint8Array | string, headers = {}, timestampMs = 1): Draft =>
   draft(key, value, headers, timestampMs, null, Number.POSITIVE_INFINITY)
+
+const recordAt = (batch: Batch, index: number): LogRecord => {
+  const records: LogRecord[] = []
+  batch.read(index, index + 1, 't/0', records)
+  return records[0] as LogRecord
+}
 
 const entries = fc.array(
   fc.record({
@@ -39,13 +41,14 @@ describe('a batch', () => {
         expect(batch.endOffset).toBe(base + given.length)
         for (let index = given.length - 1; index >= 0; index -= 1) {
           const { key, value, headers, timestampMs } = given[index]!
-          const record = batch.recordAt(index, 't/0')
+          const record = recordAt(batch, index)
           const wellFormed = (text: string): string => Buffer.from(text).toString()
           expect(record.key).toBe(key === null ? null : wellFormed(key))
           expect(Buffer.from(record.value).equals(Buffer.from(value as string))).toBe(true)
           expect(record.offset).toBe(base + index)
           expect(record.timestampMs).toBe(timestampMs)
-          expect(record.bytes).toBe(batch.sizeAt(index))
+          expect(record.bytes).toBe(batch.bytesOf(index, index + 1))
+          expect(batch.timestampAt(index)).toBe(timestampMs)
           expect(Object.keys(record.headers).sort()).toEqual(Object.keys(headers).map(wellFormed).sort())
           for (const [name, stored] of Object.entries(record.headers)) {
             expect(Buffer.from(stored as string).equals(Buffer.from(headers[name] as string))).toBe(true)
@@ -54,6 +57,27 @@ describe('a batch', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  it('takes no room for what its records have alike, or not at all', () => {
+    const beside = (...drafts: Draft[]): number =>
+      (encodeBatches(drafts)[0]?.bytes.length ?? 0) - drafts.reduce((sum, { bytes }) => sum + bytes, 0)
+    expect(beside(made(null, 'a'), made(null, 'b'))).toBe(36 + 2 * 4)
+    expect(beside(made('k', 'a'), made(null, 'b'))).toBe(36 + 2 * 8)
+    expect(beside(made(null, 'a', { n: '1' }), made(null, 'b'))).toBe(36 + 2 * 8)
+    expect(beside(made(null, 'a', {}, 1), made(null, 'b', {}, 2))).toBe(36 + 2 * 12)
+  })
+
+  it('gives back a range as it does one record after another', () => {
+    const drafts = [made('k', 'a', {}, 5), made('', 'bb', { n: '1' }, 7), made(null, '', {}, 6)]
+    const batch = new Batch(10, encodeBatches(drafts)[0]!.bytes)
+    const range: LogRecord[] = []
+    batch.read(1, 3, 't/0', range)
+    expect(range).toEqual([recordAt(batch, 1), recordAt(batch, 2)])
+    expect(range.map(({ key, offset, timestampMs }) => [key, offset, timestampMs])).toEqual([
+      ['', 11, 7],
+      [null, 12, 6],
+    ])
   })
 
   it('is at fault when any bit of it flips or its end is missing', () => {
@@ -73,7 +97,7 @@ describe('a batch', () => {
 
   it('of a newer version is not taken for a corrupt one', () => {
     const [{ bytes }] = encodeBatches([made(null, 'x')]) as unknown as [{ bytes: Buffer }]
-    bytes[0] = 2
+    bytes[0] = 3
     expect(batchFault(bytes)).toMatchObject({ newer: true })
   })
 

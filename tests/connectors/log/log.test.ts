@@ -7,6 +7,26 @@ import { hashKey, partitionOf } from '../../../src/connectors/log/partitioner.ts
 import { afterThis, contents, freshDirectory, freshLog, refusal, text } from './fresh-log.ts'
 
 describe('appending', () => {
+  it('stores many appends under way at once, each as it was given', async () => {
+    const log = await freshLog(1)
+    const wanted: string[] = []
+    for (let round = 0; round < 4; round += 1) {
+      const appends = Array.from({ length: 12 }, (_, at) =>
+        Array.from({ length: 3 }, (_, part) => `${round}.${at}.${part}`.padEnd(at * 900, '-')),
+      )
+      await Promise.all(
+        appends.map((values) =>
+          log.append(
+            't',
+            values.map((value) => ({ value })),
+          ),
+        ),
+      )
+      wanted.push(...appends.flat())
+    }
+    expect(contents(log)).toEqual(wanted)
+  })
+
   it('gives offsets in order and reads back what was stored', async () => {
     const log = await freshLog()
     expect(await log.append('t', [{ value: 'a' }, { value: 'b' }])).toEqual([
@@ -252,7 +272,7 @@ describe('opening', () => {
     expect(error.message).toMatch(/holds a data\.mdb that is no log/)
   })
 
-  it('refuses a newer format and leaves it as it is', async () => {
+  it('refuses another format and leaves it as it is', async () => {
     const directory = freshDirectory()
     await (await freshLog(1, directory)).close()
     const format = async (value?: string): Promise<string> => {
@@ -263,12 +283,17 @@ describe('opening', () => {
       await root.close()
       return stored
     }
+    for (const [other, way] of [
+      ['3', 'upgrade headgate, or'],
+      ['1', 'read it with the version that wrote it, or'],
+    ] as const) {
+      await format(other)
+      const error = await refusal(openLog(directory))
+      expect(error.code).toBe('HG_STORAGE')
+      expect(error.message).toContain(`has format ${other}, this version of headgate reads format 2: ${way} choose`)
+      expect(await format()).toBe(other)
+    }
     await format('2')
-    const error = await refusal(openLog(directory))
-    expect(error.code).toBe('HG_STORAGE')
-    expect(error.message).toMatch(/has format 2, this version of headgate reads format 1: upgrade headgate/)
-    expect(await format()).toBe('2')
-    await format('1')
     await (await openLog(directory)).close()
   })
 

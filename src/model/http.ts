@@ -2,7 +2,7 @@
  * Reads HTTP's `Retry-After`, which a downstream may send wrong, hostile or absurd. `expectOk` calls it; handlers with
  * a client of their own may. Invariant: the result is null or between 0 and `MAX_RETRY_AFTER_MS`.
  */
-import { MAX_RETRY_AFTER_MS } from '../model/errors.ts'
+import { MAX_RETRY_AFTER_MS } from './errors.ts'
 
 const clamp = (ms: number): number => Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS)
 

@@ -1,61 +1,17 @@
-import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { expectOk } from '../../src/builder/expect-ok.ts'
-import { retryAfterMs } from '../../src/builder/http.ts'
-import { HeadgateError, MAX_RETRY_AFTER_MS } from '../../src/model/errors.ts'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { expectOk, type HttpListener } from '../../src/builder/expect-ok.ts'
+import { HeadgateError } from '../../src/model/errors.ts'
+import type { CallContext } from '../../src/model/plan.ts'
+import type { RateLimitFigures } from '../../src/model/rate-limit.ts'
 
 const NOW = Date.UTC(2026, 0, 5, 12, 0, 0)
-const MOST = MAX_RETRY_AFTER_MS
-
-describe('retryAfterMs', () => {
-  it.each<[string | null | undefined, number | null]>([
-    ['0', 0],
-    ['1', 1000],
-    [' 30 ', 30_000],
-    ['1.5', 1500],
-    ['60', MOST],
-    ['61', MOST],
-    ['1000000000000000000', MOST],
-    ['9'.repeat(64), MOST],
-    ['9'.repeat(65), null],
-    ['1e18', null],
-    ['-1', null],
-    ['+5', null],
-    ['', null],
-    [null, null],
-    [undefined, null],
-    ['soon', null],
-    ['5 seconds', null],
-    ['NaN', null],
-    ['Infinity', null],
-    ['2026-01-05T12:00:30Z', null],
-    ['Mon, 05 Jan 2026 12:00:30 GMT', 30_000],
-    ['Monday, 05-Jan-26 12:00:30 GMT', 30_000],
-    ['Mon Jan  5 12:00:30 2026', 30_000],
-    ['Mon, 05 Jan 2026 11:59:00 GMT', 0],
-    ['Tue, 05 Jan 2027 12:00:00 GMT', MOST],
-    ['Mon, 99 Jan 2026 12:00:00 GMT', null],
-    ['Mon, 05 Foo 2026 12:00:00 GMT', null],
-  ])('reads %j as %j', (header, expected) => {
-    expect(retryAfterMs(header, NOW)).toBe(expected)
-  })
-
-  it('is null or between zero and the longest that is believed, whatever comes', () => {
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.double().map(String), fc.date().map(String)), fc.double(), (header, now) => {
-        const ms = retryAfterMs(header, now)
-        expect(ms === null || (ms >= 0 && ms <= MOST)).toBe(true)
-      }),
-    )
-  })
-})
 
 const responseOf = (status: number, headers: Record<string, string> = {}) =>
   new Response(status === 204 ? null : 'body', { status, headers })
 
 function thrown(status: number, headers?: Record<string, string>, nowMs?: number): HeadgateError {
   try {
-    expectOk(responseOf(status, headers), nowMs)
+    expectOk(responseOf(status, headers), nowMs === undefined ? {} : { nowMs })
   } catch (error) {
     if (error instanceof HeadgateError) return error
   }
@@ -88,6 +44,34 @@ describe('expectOk', () => {
   it.each([301, 400, 401, 403, 404, 422])('leaves %d to onFailure', (status) => {
     expect(thrown(status)).toMatchObject({ code: 'HG_RECORD_REJECTED', retryable: false })
     expect(thrown(status).message).toContain(String(status))
+  })
+
+  it('says the status, and what RateLimit headers said, in every error', () => {
+    const headers = { ratelimit: '"default";r=0;t=9' }
+    const rateLimit = { remaining: 0, resetMs: 9000 }
+    expect(thrown(429, headers)).toMatchObject({ status: 429, rateLimit })
+    expect(thrown(503, { ...headers, 'retry-after': '1' })).toMatchObject({
+      status: 503,
+      rateLimit,
+      retryAfterMs: 1000,
+    })
+    expect(thrown(500, headers)).toMatchObject({ status: 500, rateLimit })
+    expect(thrown(404, headers)).toMatchObject({ status: 404, rateLimit })
+    expect(thrown(404)).toMatchObject({ status: 404, rateLimit: undefined })
+  })
+
+  it('tells what RateLimit headers say, whatever the status', () => {
+    const heard: RateLimitFigures[] = []
+    const listener = { nowMs: NOW, heard: (figures: RateLimitFigures) => heard.push(figures) }
+    const reset = String(NOW / 1000 + 30)
+    expectOk(responseOf(200, { 'x-ratelimit-remaining': '5', 'x-ratelimit-reset': reset }), listener)
+    expect(() => expectOk(responseOf(500, { 'x-ratelimit-remaining': '4' }), listener)).toThrow('answered 500')
+    expectOk(responseOf(200), listener)
+    expect(heard).toEqual([{ remaining: 5, resetMs: 30_000 }, { remaining: 4 }])
+  })
+
+  it('may be handed the context of the call', () => {
+    expectTypeOf<CallContext>().toExtend<HttpListener>()
   })
 
   it('discards the body of what it refuses, and only tries', () => {
