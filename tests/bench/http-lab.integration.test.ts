@@ -30,21 +30,26 @@ describe('the server', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  /** Its first phase has begun. */
-  async function serve(scenario: Scenario): Promise<string> {
+  async function serve(scenario: Scenario, begins = true): Promise<string> {
     child = startScript(SERVER, {
       args: ['--scenario', JSON.stringify(scenario)],
       errorsTo: join(folder, 'errors.log'),
     })
     const { listening } = await child.ready<{ listening: number }>()
     const url = `http://127.0.0.1:${listening}`
-    expect((await fetch(`${url}/call`)).status).toBe(200)
-    await (await fetch(`${url}/begin`, { method: 'POST' })).text()
+    if (begins) await (await fetch(`${url}/begin`, { method: 'POST' })).text()
     return url
   }
 
   const countsAt = async (url: string): Promise<ServerCounts> =>
     (await (await fetch(`${url}/counts`)).json()) as ServerCounts
+
+  test('serves whatever comes before the first phase, which begins afresh', async () => {
+    const url = await serve(world(60_000, {}), false)
+    for (let call = 0; call < 3; call += 1) expect((await fetch(`${url}/call`)).status).toBe(200)
+    await (await fetch(`${url}/begin`, { method: 'POST' })).text()
+    expect((await countsAt(url)).phases).toMatchObject([{ attempts: 0, successes: 0 }])
+  })
 
   test('answers 200, then 429 with Retry-After, and tells its counts', async () => {
     const url = await serve(world(60_000, { quota: { kind: 'bucket', perSecond: 0.001, burst: 2, retryAfter: 3000 } }))

@@ -50,14 +50,9 @@ const stopArrivals =
     ? () => {}
     : arrivals(setting, (count) => topic.append(Array.from({ length: count }, () => ({ key: null, value: 0 }))))
 
-const seconds = setInterval(() => {
-  const { stages } = running.status()
-  console.error(JSON.stringify(stages.map((s) => s.limiters)), JSON.stringify(process.cpuUsage()))
-}, 1000)
 const end = setTimeout(() => void running.stop(), durationOf(scenario) + END_MARGIN_MS)
 const { error, records } = await running.done
 clearTimeout(end)
-clearInterval(seconds)
 stopArrivals()
 const counts: ClientCounts = {
   phases: attempts.counts(),
