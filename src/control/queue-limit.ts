@@ -26,10 +26,13 @@ const CLEAN = 0.1
 const MOST_BRAKES = 3
 const CUT = 0.6
 const PROBE_TURNS = 6
+/** A baseline of fewer calls is not relied upon. */
+const FEW = 32
 const DEEP_CUT = 0.25
 /** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
 const OURS = 0.5
-const NOT_OURS = 0.7
+const NOT_OURS = 0.8
+const UNSURE_OURS = 0.6
 const TRANSIENT = 1.3
 
 export interface QueueLimitOptions {
@@ -61,6 +64,7 @@ export class QueueLimit {
   #growth = 2
   #resumeTo = 0
   #again = false
+  #isVerifying = false
   #brakes = 0
   /** The queue was found to be ours and was cut: if the alarm comes back all the same, it is the baseline that is off. */
   #suspect = false
@@ -163,7 +167,7 @@ export class QueueLimit {
           this.#foundKnee(this.#measures.fast - this.baseline.value, nowMs)
         return
       case 'track':
-        if (this.#measures.isAlarm(ALARM, this.baseline, this.#limit)) this.#cut('alarm', nowMs)
+        if (this.#measures.isAlarm(this.#alarm, this.baseline, this.#limit)) this.#cut('alarm', nowMs)
         else if (nowMs >= this.schedule.dueMs) this.#scheduledProbe(nowMs)
         else if (this.#measures.isWindowDone(this.#limit, nowMs - this.#fromMs, this.#typicalMs()))
           this.#windowDone(nowMs)
@@ -173,7 +177,7 @@ export class QueueLimit {
         else if (this.#isOverdue(nowMs)) this.#track(this.#limit, nowMs)
         return
       case 'probe':
-        if (this.#measures.isAlarm(ALARM, this.baseline, this.#limit)) {
+        if (!this.#isVerifying && this.#measures.isAlarm(this.#alarm, this.baseline, this.#limit)) {
           // It has become slower in spite of the cut: whatever that is, the limit does not go back now.
           this.#experiment.cause = 'alarm'
           this.#phase = 'brake'
@@ -228,7 +232,7 @@ export class QueueLimit {
     if (rise <= CALM + (this.#again ? 1 : 0.5) * error) {
       if (sample.n >= 8) this.baseline.observed(sample, error)
       if (this.#measures.isSaturated) {
-        if (this.#resumeTo === 0 && (rise <= error || this.baseline.n < 32)) this.baseline.pool(sample)
+        if (this.#resumeTo === 0 && (rise <= error || this.baseline.n < FEW)) this.baseline.pool(sample)
         this.#grow(nowMs)
       } else this.#beginRound(nowMs)
     } else if (!this.#again && (sample.n < 8 || (sample.n < 60 && rise < ALARM + 2 * error))) {
@@ -251,6 +255,12 @@ export class QueueLimit {
   }
 
   #foundKnee(rise: number, nowMs: number): void {
+    if (this.baseline.n < FEW && this.limit >= 4 && this.#resumeTo === 0) {
+      // The baseline rests on a few calls: before it decides, fewer calls in flight have to show the same.
+      this.#isVerifying = true
+      this.#cut('scheduled', nowMs)
+      return
+    }
     const queueless = this.#limit * Math.exp(-rise)
     this.#foundLevel(Math.max(this.#limit / this.#growth, queueless) + this.#target(queueless), nowMs)
   }
@@ -285,7 +295,8 @@ export class QueueLimit {
     const sample = this.#measures.window
     this.#measures.learnVariance(sample)
     this.#measures.lastMean = sample.mean
-    if (!this.baseline.isKnown) this.baseline.pool(sample)
+    // One call at a time makes no queue: whatever it takes is the baseline.
+    if (!this.baseline.isKnown || this.limit === 1) this.baseline.set(sample.mean, sample.n)
     const error = this.#measures.errorOf(sample.n)
     this.baseline.observed(sample, error)
     const rise = sample.mean - this.baseline.value
@@ -318,7 +329,7 @@ export class QueueLimit {
   #cut(cause: Cause, nowMs: number): void {
     const { fast, fastN, peak } = this.#measures
     const experiment = this.#experiment
-    if (this.#phase === 'track') experiment.top = this.#limit
+    if (this.#phase === 'track' || this.#phase === 'slow-start') experiment.top = this.#limit
     experiment.cause = cause
     experiment.from = Math.min(this.#limit, Math.max(1, peak))
     if (experiment.from < 2) {
@@ -355,7 +366,7 @@ export class QueueLimit {
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (this.#suspect || elasticity > NOT_OURS - errorOfElasticity) {
+    } else if (this.#suspect || elasticity > Math.max(UNSURE_OURS, NOT_OURS - errorOfElasticity)) {
       // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
       this.#phase = 'waiting'
       this.#slotMs = deepSlotMs(nowMs, this.#aheadMs, this.#typicalMs())
@@ -371,18 +382,28 @@ export class QueueLimit {
       this.#probeFailed(nowMs)
       return
     }
+    if (this.#isVerifying) {
+      this.#isVerifying = false
+      this.baseline.set(elasticity > OURS ? after : Math.min(after, this.baseline.value), n)
+      if (elasticity > OURS) this.#climb(top, this.#growth, nowMs)
+      else this.#foundKnee(before - this.baseline.value, nowMs)
+      return
+    }
     let limit = top
     let moved = 0
-    if (elasticity <= OURS - errorOfElasticity) {
-      if (after < this.baseline.value) this.baseline.set(after, n)
+    // A baseline that falls is right in any case; it rises only where the queue is surely not what is measured.
+    const isLower = after < this.baseline.value
+    const isSure = elasticity > OURS + errorOfElasticity && elasticity <= TRANSIENT + 2 * errorOfElasticity
+    if (isLower || isSure) moved = this.baseline.probed(after, n, error)
+    if (elasticity < OURS - errorOfElasticity) {
       limit = Math.min(top, top * Math.exp(this.baseline.value - before) + this.#target(top))
-      moved = 1
-    } else if (elasticity <= TRANSIENT + 2 * errorOfElasticity) moved = this.baseline.probed(after, n, error)
+    }
     this.schedule.probed(moved, error, nowMs, this.#aheadMs, this.#probeMs)
     this.#track(limit, nowMs)
   }
 
   #probeFailed(nowMs: number): void {
+    this.#isVerifying = false
     this.schedule.postpone(nowMs, this.#aheadMs)
     this.#track(this.#experiment.top, nowMs)
   }
@@ -417,7 +438,12 @@ export class QueueLimit {
    */
   #target(limit: number): number {
     const even = 0.35 * Math.sqrt(limit) * this.#measures.tolerance
-    return this.#options.queue * Math.max(0.7, Math.min(even, 0.25 * limit))
+    return this.#options.queue * Math.max(0.7, 1.2 - 0.1 * limit, Math.min(even, 0.25 * limit))
+  }
+
+  /** The queue that is aimed at is no alarm. */
+  get #alarm(): number {
+    return ALARM + this.#target(this.#limit) / this.#limit
   }
 
   /** A baseline that is off by the target queue would move the limit by as much; the mean of four is twice as good. */
