@@ -26,8 +26,11 @@ const CLEAN = 0.1
 const MOST_BRAKES = 3
 const CUT = 0.6
 const PROBE_TURNS = 6
+const DEEP_TURNS = 3
 /** A baseline of fewer calls is not relied upon. */
 const FEW = 32
+/** A baseline that was raised so recently is raised again only where all clients probe. */
+const RAISE_AGAIN_MS = 30_000
 const DEEP_CUT = 0.25
 /** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
 const OURS = 0.5
@@ -69,6 +72,7 @@ export class QueueLimit {
   /** The queue was found to be ours and was cut: if the alarm comes back all the same, it is the baseline that is off. */
   #suspect = false
   #slotMs = 0
+  #raisedMs = Number.NEGATIVE_INFINITY
   #good = 0
   #aheadMs = 0
 
@@ -188,7 +192,7 @@ export class QueueLimit {
         else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
         return
       case 'waiting':
-        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, 3, nowMs)
+        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, DEEP_TURNS, nowMs)
         return
       case 'deep':
         if (this.#isMeasured(nowMs)) this.#deepDone(nowMs)
@@ -277,7 +281,8 @@ export class QueueLimit {
     this.#phase = 'track'
     this.#brakes = 0
     this.#resumeTo = 0
-    this.#tracking.restart()
+    // A probe that changed nothing does not end a growth.
+    if (limit !== this.#limit) this.#tracking.restart()
     this.#setLimit(limit)
     this.#measures.restart()
     this.#beginWindow(nowMs, isLower ? 2 : 1)
@@ -369,7 +374,12 @@ export class QueueLimit {
     } else if (this.#suspect || elasticity > Math.max(UNSURE_OURS, NOT_OURS - errorOfElasticity)) {
       // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
       this.#phase = 'waiting'
-      this.#slotMs = deepSlotMs(nowMs, this.#aheadMs, this.#typicalMs())
+      this.#slotMs = deepSlotMs(
+        nowMs,
+        this.#aheadMs,
+        this.#typicalMs(),
+        cause === 'alarm' && nowMs - this.#raisedMs < RAISE_AGAIN_MS,
+      )
     } else {
       this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
       this.#suspect = true
@@ -384,22 +394,24 @@ export class QueueLimit {
     }
     if (this.#isVerifying) {
       this.#isVerifying = false
-      this.baseline.set(elasticity > OURS ? after : Math.min(after, this.baseline.value), n)
+      // Only as far as chance explains: the calls of others may have queued meanwhile.
+      const most = this.baseline.value + 2 * this.#measures.errorOf(this.baseline.n)
+      this.baseline.set(Math.min(after, elasticity > OURS ? most : this.baseline.value), Math.max(n, FEW))
       if (elasticity > OURS) this.#climb(top, this.#growth, nowMs)
       else this.#foundKnee(before - this.baseline.value, nowMs)
       return
     }
-    let limit = top
-    let moved = 0
-    // A baseline that falls is right in any case; it rises only where the queue is surely not what is measured.
-    const isLower = after < this.baseline.value
-    const isSure = elasticity > OURS + errorOfElasticity && elasticity <= TRANSIENT + 2 * errorOfElasticity
-    if (isLower || isSure) moved = this.baseline.probed(after, n, error)
     if (elasticity < OURS - errorOfElasticity) {
-      limit = Math.min(top, top * Math.exp(this.baseline.value - before) + this.#target(top))
+      // Even so many fewer calls queue: whose queue it is, the baseline may be of it too. Clients that probe together
+      // all see this now, and go deeper together.
+      this.#lower('deep', DEEP_CUT, this.#probeAccuracy, DEEP_TURNS, nowMs)
+      return
     }
+    // A baseline that falls is right in any case; it rises only where the queue is surely not what is measured.
+    const isSure = elasticity > OURS && elasticity <= TRANSIENT + 2 * errorOfElasticity
+    const moved = isSure || after < this.baseline.value ? this.baseline.probed(after, n, error) : 0
     this.schedule.probed(moved, error, nowMs, this.#aheadMs, this.#probeMs)
-    this.#track(limit, nowMs)
+    this.#track(top, nowMs)
   }
 
   #probeFailed(nowMs: number): void {
@@ -417,6 +429,7 @@ export class QueueLimit {
     const rise = Math.max(0, before - this.baseline.value)
     const fall = before - after
     this.#suspect = false
+    if (after > this.baseline.value + ALARM) this.#raisedMs = nowMs
     this.baseline.set(after, n)
     this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
     // As slow with a quarter in flight: the way has become longer, and more calls fit on it.
@@ -437,8 +450,8 @@ export class QueueLimit {
    * smaller part of the slowest calls, and a small queue could not be told from noise.
    */
   #target(limit: number): number {
-    const even = 0.35 * Math.sqrt(limit) * this.#measures.tolerance
-    return this.#options.queue * Math.max(0.7, 1.2 - 0.1 * limit, Math.min(even, 0.25 * limit))
+    const even = Math.max(0.35 * Math.sqrt(limit), 0.06 * limit) * this.#measures.tolerance
+    return this.#options.queue * Math.max(0.7, 1.8 - 0.25 * limit, Math.min(even, 0.25 * limit))
   }
 
   /** The queue that is aimed at is no alarm. */
