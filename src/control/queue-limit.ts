@@ -232,8 +232,8 @@ export class QueueLimit {
     }
     const rise = sample.mean - this.baseline.value
     const error = this.#measures.errorOf(sample.n, this.baseline.n)
-    // What may be noise is measured a second time before it counts, in either direction.
-    if (rise <= CALM + (this.#again ? 1 : 0.5) * error) {
+    // From eight calls on, what may be noise is measured a second time before it counts, in either direction.
+    if (rise <= CALM + (this.#limit < 8 ? 2 : this.#again ? 1 : 0.5) * error) {
       if (sample.n >= 8) this.baseline.observed(sample, error)
       if (this.#measures.isSaturated) {
         if (this.#resumeTo === 0 && (rise <= error || this.baseline.n < FEW)) this.baseline.pool(sample)
@@ -241,7 +241,7 @@ export class QueueLimit {
       } else this.#beginRound(nowMs)
     } else if (!this.#again && (sample.n < 8 || (sample.n < 60 && rise < ALARM + 2 * error))) {
       this.#beginRound(nowMs)
-      this.#cohort.begin(nowMs, Math.max(this.#limit, 16))
+      this.#cohort.begin(nowMs, Math.max(this.#limit, this.#limit < 8 ? 8 : 16))
       this.#again = true
     } else this.#foundKnee(rise, nowMs)
   }
