@@ -35,7 +35,6 @@ const DEEP_CUT = 0.25
 /** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
 const OURS = 0.5
 const NOT_OURS = 0.8
-const UNSURE_OURS = 0.6
 const TRANSIENT = 1.3
 
 export interface QueueLimitOptions {
@@ -69,8 +68,6 @@ export class QueueLimit {
   #again = false
   #isVerifying = false
   #brakes = 0
-  /** The queue was found to be ours and was cut: if the alarm comes back all the same, it is the baseline that is off. */
-  #suspect = false
   #slotMs = 0
   #raisedMs = Number.NEGATIVE_INFINITY
   #good = 0
@@ -305,7 +302,6 @@ export class QueueLimit {
     const error = this.#measures.errorOf(sample.n)
     this.baseline.observed(sample, error)
     const rise = sample.mean - this.baseline.value
-    if (rise < CALM) this.#suspect = false
     const limit = this.#limit
     const target = this.#target(limit)
     if (this.limit > 1 && this.#tracking.isDrift(rise, error, target, limit)) {
@@ -371,7 +367,7 @@ export class QueueLimit {
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (this.#suspect || elasticity > Math.max(UNSURE_OURS, NOT_OURS - errorOfElasticity)) {
+    } else if (elasticity > NOT_OURS + 0.5 * errorOfElasticity) {
       // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
       this.#phase = 'waiting'
       this.#slotMs = deepSlotMs(
@@ -382,7 +378,6 @@ export class QueueLimit {
       )
     } else {
       this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
-      this.#suspect = true
     }
   }
 
@@ -428,7 +423,6 @@ export class QueueLimit {
     }
     const rise = Math.max(0, before - this.baseline.value)
     const fall = before - after
-    this.#suspect = false
     if (after > this.baseline.value + ALARM) this.#raisedMs = nowMs
     this.baseline.set(after, n)
     this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
