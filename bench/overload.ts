@@ -35,7 +35,7 @@ export interface OverloadOptions {
 const RANDOM = 'random, never tuned'
 const TUNING = 'tuning, random'
 const CPU = 'CPU of a call'
-const RANDOM_SCENARIOS = 80
+const RANDOM_SCENARIOS = 60
 const SMOKE_SCENARIOS = 6
 const MOST_CPU_NS = 300
 const SMOKE_TRIALS: ReadonlySet<string> = new Set([

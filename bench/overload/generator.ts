@@ -18,7 +18,7 @@ const PHASE_MS = 45_000
 const PHASE_CALLS = 3000
 /** A phase lasts as long as this many calls one after another. */
 const PHASE_SERVICES = 150
-const MOST_PER_SECOND = 2500
+const MOST_PER_SECOND = 1500
 const LEAST_PER_SECOND = 20
 const LEAST_TIMEOUT_MS = 1000
 const TIMEOUT_SERVICES = 15
@@ -96,6 +96,8 @@ function changed(from: Conditions, draw: Draw): Conditions {
   delete draft.cold
   const changes = draw.chance(0.3) ? 2 : 1
   for (let turn = 0; turn < changes; turn += 1) change(draft, draw)
+  // Rounding and bounds can undo a change.
+  while (JSON.stringify(draft) === JSON.stringify(from)) change(draft, draw)
   return draft
 }
 
@@ -106,7 +108,7 @@ function change(draft: Draft, draw: Draw): void {
     case 0: // more or fewer servers; the fewest are two
     case 1: {
       const most = (MOST_PER_SECOND * service.meanMs) / 1000
-      const servers = draft.servers * draw.logarithmic(0.25, 4)
+      const servers = draft.servers * draw.factor(1.3, 4)
       draft.servers = Math.max(
         2,
         Math.round(Math.min(most, Math.max(servers, (LEAST_PER_SECOND * 0.5 * service.meanMs) / 1000))),
@@ -116,7 +118,7 @@ function change(draft: Draft, draw: Draw): void {
     case 2: {
       // every call takes longer, or less long
       const shortestMs = (draft.servers * 1000) / MOST_PER_SECOND
-      draft.service = { ...service, meanMs: Math.max(shortestMs, service.meanMs * draw.logarithmic(0.5, 3)) }
+      draft.service = { ...service, meanMs: Math.max(shortestMs, service.meanMs * draw.factor(1.3, 3)) }
       break
     }
     case 3: // another way through the network
@@ -141,11 +143,14 @@ function change(draft: Draft, draw: Draw): void {
 function quota(draft: Draft, draw: Draw): QuotaSpec {
   const capacity = (draft.servers * 1000) / draft.service.meanMs
   const perSecond = Math.max(10, Math.round(capacity * draw.between(0.3, 0.9)))
-  const said = draw.whole(0, 3)
-  const says: Partial<QuotaSpec> = [{}, { retryAfter: true }, { retryAfter: 1000 }, { headers: true }][said] ?? {}
-  return draw.chance(0.7)
-    ? { kind: 'bucket', perSecond, burst: Math.max(1, Math.round(perSecond * draw.between(0.1, 1))), ...says }
-    : { kind: 'window', perSecond, windowMs: 1000, ...says }
+  const says: Partial<QuotaSpec> = [{}, { retryAfter: true }, { retryAfter: 1000 }][draw.whole(0, 2)] ?? {}
+  if (draw.chance(0.6)) {
+    return { kind: 'bucket', perSecond, burst: Math.max(1, Math.round(perSecond * draw.between(0.1, 1))), ...says }
+  }
+  // RateLimit headers speak of windows, and of ones that last.
+  return draw.chance(0.5)
+    ? { kind: 'window', perSecond, windowMs: 1000, ...says }
+    : { kind: 'window', perSecond, windowMs: 10_000, headers: true, ...says }
 }
 
 function pauses(draft: Draft, draw: Draw): NonNullable<Conditions['pauses']> {
@@ -153,8 +158,8 @@ function pauses(draft: Draft, draw: Draw): NonNullable<Conditions['pauses']> {
 }
 
 function walk(network: NetworkSpec, draw: Draw): NetworkSpec {
-  const maxMs = network.rttMs + draw.between(10, 50)
-  return { rttMs: network.rttMs, walk: { minMs: network.rttMs / 2, maxMs, stepMs: maxMs / 5, everyMs: 500 } }
+  const maxMs = network.rttMs + draw.between(2, 30)
+  return { rttMs: network.rttMs, walk: { minMs: network.rttMs / 2, maxMs, stepMs: maxMs / 10, everyMs: 500 } }
 }
 
 /** Draws from a seed. */
@@ -173,6 +178,12 @@ class Draw {
   /** As likely between 1 and 2 as between 2 and 4. */
   logarithmic(least: number, most: number): number {
     return least * (most / least) ** this.#random.next()
+  }
+
+  /** As likely a multiplication as a division, by `least` to `most`. */
+  factor(least: number, most: number): number {
+    const factor = this.logarithmic(least, most)
+    return this.chance(0.5) ? factor : 1 / factor
   }
 
   /** A whole number, both ends included. */

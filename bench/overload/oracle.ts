@@ -17,8 +17,10 @@ export interface Setting {
   readonly perSecond: number
 }
 
-/** Tried around the calls that fill servers and network exactly. */
-const LADDER = [0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4, 1.6, 2, 2.5]
+/** Tried as multiples of the calls that fill servers and network exactly, then more closely below the best. */
+const LADDER = [0.4, 0.6, 0.8, 1, 1.2, 1.5, 2, 2.6]
+const CLOSER_STEPS = 4
+/** Tried as shares of a quota. */
 const RATES = [1, 0.99, 0.97, 0.94, 0.9, 0.8]
 const ENOUGH = 0.99
 const MOST_WASTE = 0.005
@@ -27,8 +29,9 @@ const SEARCH_SEED = 20_011
 const SEARCH_CALLS = 3000
 const LEAST_SEARCH_MS = 5000
 const MOST_SEARCH_MS = 120_000
-/** Walks and pauses are slow: they take this long to average out. */
-const SLOW_SEARCH_MS = 40_000
+/** Walks and pauses are slow, and where calls vary much it takes many: so long or so many to average out. */
+const SLOW_SEARCH_MS = 20_000
+const HEAVY_SEARCH_CALLS = 12_000
 
 /** A fixed limit and a fixed rate that are changed from outside. */
 export class OracleGate implements Gate {
@@ -114,21 +117,37 @@ function search(phase: Phase, timeoutMs: number | undefined): Setting {
   const { cold: _, quota, ...lasting } = phase
   const serviceMs = lasting.service.meanMs
   const filled = lasting.servers * (1 + meanRttMs(lasting) / serviceMs)
-  const limits = [...new Set(LADDER.map((factor) => Math.max(1, Math.round(filled * factor))))]
-  const unbound = limits.map((limit) => tryOut(lasting, { limit, perSecond: Number.POSITIVE_INFINITY }, timeoutMs))
-  const free = best(unbound)
-  if (quota === undefined || quota.perSecond > free.goodput) return setting(free)
-  const paced = RATES.map((share) =>
-    tryOut({ ...lasting, quota }, { limit: free.limit, perSecond: quota.perSecond * share }, timeoutMs),
-  )
-  return setting(paced.filter(isClean).sort((a, b) => b.goodput - a.goodput)[0] ?? (paced.at(-1) as Tried))
+  const unbound = closeIn(filled, (limit) => tryOut(lasting, { limit, perSecond: Number.POSITIVE_INFINITY }, timeoutMs))
+  if (quota === undefined) return setting(unbound)
+  // What is granted is at most the quota; a limit alone may be the better way to stay below it.
+  const bound = { ...lasting, quota }
+  const rates = [...RATES.map((share) => quota.perSecond * share), Number.POSITIVE_INFINITY]
+  const tried = rates.map((perSecond) => tryOut(bound, { limit: unbound.limit, perSecond }, timeoutMs))
+  return setting(mostOf(tried))
 }
 
-function best(tried: readonly Tried[]): Tried {
+/** The smallest limit that is good enough, which lies below the first good one on the ladder and above the one before. */
+function closeIn(filled: number, tryLimit: (limit: number) => Tried): Tried {
+  const limits = [...new Set(LADDER.map((factor) => Math.max(1, Math.round(filled * factor))))]
+  const ladder = limits.map(tryLimit)
+  const wanted = ENOUGH * mostOf(ladder).goodput
+  const isGood = (each: Tried): boolean => each.goodput >= wanted && (isClean(each) || !ladder.some(isClean))
+  const first = ladder.findIndex(isGood)
+  let good = ladder[first] as Tried
+  let tooSmall = first === 0 ? 0 : (ladder[first - 1] as Tried).limit
+  for (let step = 0; step < CLOSER_STEPS && good.limit - tooSmall > 1; step += 1) {
+    const middle = tryLimit((good.limit + tooSmall) >> 1)
+    if (isGood(middle)) good = middle
+    else tooSmall = middle.limit
+  }
+  return good
+}
+
+/** The one with the most successes among those that waste little, or among all where none does. */
+function mostOf(tried: readonly Tried[]): Tried {
   const clean = tried.filter(isClean)
   const list = clean.length > 0 ? clean : tried
-  const most = Math.max(...list.map((each) => each.goodput))
-  return list.find((each) => each.goodput >= ENOUGH * most) as Tried
+  return list.reduce((most, each) => (each.goodput > most.goodput ? each : most))
 }
 
 const isClean = (tried: Tried): boolean => tried.wasted <= MOST_WASTE
@@ -136,9 +155,11 @@ const setting = ({ limit, perSecond }: Setting): Setting => ({ limit, perSecond 
 
 function tryOut(conditions: Conditions, candidate: Setting, timeoutMs: number | undefined): Tried {
   const perSecond = (conditions.servers * 1000) / conditions.service.meanMs
-  const slow = conditions.pauses !== undefined || conditions.network.walk !== undefined || isHeavy(conditions.service)
-  const wantedMs = (SEARCH_CALLS * 1000) / Math.min(perSecond, candidate.perSecond)
-  const durationMs = Math.min(MOST_SEARCH_MS, Math.max(LEAST_SEARCH_MS, slow ? SLOW_SEARCH_MS : 0, wantedMs))
+  const slow = conditions.pauses !== undefined || conditions.network.walk !== undefined
+  const calls = isHeavy(conditions.service) ? HEAVY_SEARCH_CALLS : SEARCH_CALLS
+  const wantedMs = (calls * 1000) / Math.min(perSecond, candidate.perSecond)
+  const leastMs = slow ? SLOW_SEARCH_MS : LEAST_SEARCH_MS
+  const durationMs = Math.min(MOST_SEARCH_MS, Math.max(leastMs, wantedMs))
   const { network, ...rest } = conditions
   const warm: Phase = { ...rest, network, name: 'warm', durationMs: durationMs / 5 + 4 * conditions.service.meanMs }
   const phases = [warm, { ...warm, name: 'measured', durationMs }]

@@ -15,7 +15,7 @@ const BORDERS = { head: [], border: [], compact: true }
 function cell(summary: Summary | undefined): string {
   if (summary === undefined) return ''
   const { goodput, p99, wasted } = summary
-  if (Number.isNaN(p99)) return `${goodput.toFixed(2)}/–/${percent(wasted)}`
+  if (!Number.isFinite(p99)) return `${goodput.toFixed(2)}/–/${percent(wasted)}`
   const rest = wasted >= 0.00005 ? `/${percent(wasted)}` : ''
   return `${goodput.toFixed(2)}/${p99.toFixed(1)}${rest}`
 }

@@ -42,15 +42,20 @@ export function summarize(trial: Trial, runs: readonly (readonly PhaseScore[])[]
   return {
     goodput: of((score) => score.goodput),
     worstGoodput: Math.min(...judged.map((score) => score.goodput)),
-    p99: of((score) => score.p99),
+    p99: of((score) => endless(score.p99)),
     wasted: of((score) => score.wasted),
     recoveryMs: of((score) => score.recoveryMs),
     shedMs: of((score) => score.shedMs),
-    endToEnd: of((score) => score.endToEnd),
+    endToEnd: of((score) => endless(score.endToEnd)),
     jain: of((score) => score.jain),
     outageAttempts:
       trial.outage === undefined ? 0 : median(runs.map((run) => (run[trial.outage as number] as PhaseScore).attempts)),
   }
+}
+
+/** Where nothing succeeded there is no latency, and no goal for it is met. */
+function endless(ratio: number): number {
+  return Number.isNaN(ratio) ? Number.POSITIVE_INFINITY : ratio
 }
 
 interface Figure {

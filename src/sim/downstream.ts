@@ -17,6 +17,9 @@ const SUCCESS: Outcome = { kind: 'success', status: 200 }
 const UNAVAILABLE: Outcome = { kind: 'overloaded', status: 503 }
 const RESET: Outcome = { kind: 'failed' }
 
+/** A refusal costs a little time, so that a client that sends again at once still moves the clock. */
+const REFUSAL_MS = 0.1
+
 export class Downstream {
   /** Calls that a server works on. */
   busy = 0
@@ -77,15 +80,15 @@ export class Downstream {
     const conditions = this.#conditions as Conditions
     if (conditions.outage !== undefined) {
       if (conditions.outage === 'hang') this.#calls.release(call)
-      else this.#answer(call, conditions.outage === 'refuse' ? UNAVAILABLE : RESET)
+      else this.#answer(call, conditions.outage === 'refuse' ? UNAVAILABLE : RESET, REFUSAL_MS)
     } else if (this.#quota !== null && !this.#quota.take(nowMs)) {
-      this.#answer(call, this.#throttled(this.#quota))
+      this.#answer(call, this.#throttled(this.#quota), REFUSAL_MS)
     } else if (this.busy < conditions.servers) {
       this.#start(call)
     } else if (this.#queue.size < (conditions.queueLimit ?? Number.POSITIVE_INFINITY)) {
       this.#queue.push(call)
     } else {
-      this.#answer(call, this.#queueFull)
+      this.#answer(call, this.#queueFull, REFUSAL_MS)
     }
   }
 
@@ -169,19 +172,18 @@ export class Downstream {
   }
 
   /** The hold that was on the way here goes on to the way back. */
-  #answer(call: number, outcome: Outcome): void {
+  #answer(call: number, outcome: Outcome, afterMs = 0): void {
     if (this.#calls.client[call] === NOBODY) {
       this.#calls.release(call)
       return
     }
     this.#calls.outcome[call] = outcome
-    this.#agenda.schedule(this.#agenda.nowMs + this.#network.oneWayMs, ANSWER, call)
+    this.#agenda.schedule(this.#agenda.nowMs + afterMs + this.#network.oneWayMs, ANSWER, call)
   }
 
   #throttled(quota: Quota): Outcome {
     const { retryAfter, headers } = quota.spec
-    // The header has whole seconds.
-    const retryAfterMs = retryAfter === true ? Math.ceil(quota.waitMs / 1000) * 1000 : retryAfter
+    const retryAfterMs = retryAfter === true ? wholeSeconds(quota.waitMs) : retryAfter
     return {
       kind: 'overloaded',
       status: 429,
@@ -200,5 +202,10 @@ export class Downstream {
 }
 
 function rateLimitOf(quota: Quota): NonNullable<Outcome['rateLimit']> {
-  return { limit: quota.limit, remaining: quota.remaining, resetMs: quota.resetMs }
+  return { limit: quota.limit, remaining: quota.remaining, resetMs: wholeSeconds(quota.resetMs) }
+}
+
+/** As headers have it, in ms. */
+function wholeSeconds(ms: number): number {
+  return Math.ceil(ms / 1000) * 1000
 }

@@ -5,7 +5,7 @@
 import type { QuotaSpec } from './scenario.ts'
 
 export class Quota {
-  /** As of the last `take`, for the RateLimit figures: what is left, and when it is whole again. */
+  /** As of the last `take`, for the RateLimit figures: what is left, and the time until it is whole again. */
   remaining = 0
   resetMs = 0
   /** After a refusal: how long until a call would be granted. */

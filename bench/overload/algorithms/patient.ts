@@ -6,6 +6,7 @@
  * refusals come back.
  */
 import { SeededRandom } from '../../../src/control/random.ts'
+import { Agenda } from '../../../src/sim/agenda.ts'
 import type { Gate, Outcome } from '../../../src/sim/scenario.ts'
 
 const WAIT_MS = 1000
@@ -16,10 +17,9 @@ const RETRY_AFTER_JITTER = 0.25
 export class Patient implements Gate {
   readonly #gate: Gate
   readonly #random: SeededRandom
+  /** When each waiting worker goes on. */
+  readonly #waits = new Agenda(1)
   #inFlight = 0
-  /** When each waiting worker goes on; few, so a plain list will do. */
-  #waits: number[] = []
-  #firstMs = Number.POSITIVE_INFINITY
 
   constructor(gate: Gate, seed: number) {
     this.#gate = gate
@@ -27,10 +27,9 @@ export class Patient implements Gate {
   }
 
   admit(nowMs: number): number {
-    if (nowMs >= this.#firstMs) this.#wakeUp(nowMs)
-    if (this.#waits.length > 0 && this.#inFlight + this.#waits.length >= this.#gate.snapshot().limit) {
-      return this.#firstMs
-    }
+    const waits = this.#waits
+    while (waits.nextMs <= nowMs) waits.next()
+    if (waits.size > 0 && this.#inFlight + waits.size >= this.#gate.snapshot().limit) return waits.nextMs
     return this.#gate.admit(nowMs)
   }
 
@@ -48,16 +47,10 @@ export class Patient implements Gate {
       retryAfterMs === undefined
         ? WAIT_MS * (LEAST_WAIT_SHARE + this.#random.next())
         : retryAfterMs * (1 + RETRY_AFTER_JITTER * this.#random.next())
-    this.#waits.push(nowMs + waitMs)
-    this.#firstMs = Math.min(this.#firstMs, nowMs + waitMs)
+    this.#waits.schedule(nowMs + waitMs, 0, 0)
   }
 
   snapshot(): { readonly limit: number } {
     return this.#gate.snapshot()
-  }
-
-  #wakeUp(nowMs: number): void {
-    this.#waits = this.#waits.filter((dueMs) => dueMs > nowMs)
-    this.#firstMs = this.#waits.reduce((first, dueMs) => Math.min(first, dueMs), Number.POSITIVE_INFINITY)
   }
 }
