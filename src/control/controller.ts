@@ -33,6 +33,7 @@ const LEAST_PROBE_MS = 5000
 /** Time-outs without a success since their calls were sent that mean an outage rather than slow calls. */
 const SILENT_TIMEOUTS = 4
 const TIMEOUT_COST = 2
+const TICK_MS = 2
 const TOO_MANY_REQUESTS = 429
 
 export type GateReason = 'retry-after' | 'breaker' | 'concurrency' | 'rate'
@@ -78,6 +79,8 @@ export class Controller implements Limiter {
   #probeSentMs = 0
   #lastSuccessSentMs = Number.NEGATIVE_INFINITY
   #silentTimeouts = 0
+  #successes = 0
+  #tickMs = Number.NEGATIVE_INFINITY
   #reason: GateReason | null = null
   #reasonMs = 0
 
@@ -133,6 +136,7 @@ export class Controller implements Limiter {
   /** As `admit`, for a call that is a retry: it also needs the retry budget to pay `cost` (2 after a time-out). */
   admitRetry(nowMs: number, cost = 1): number {
     const waitMs = this.admit(nowMs)
+    this.#tick(this.#nowMs)
     return waitMs > 0 ? waitMs : this.#budget.waitMs(bounded(cost, TIMEOUT_COST), this.#nowMs)
   }
 
@@ -241,7 +245,7 @@ export class Controller implements Limiter {
   // how calls end
 
   #succeeded(sequence: number, sentMs: number, tookMs: number, now: number): void {
-    this.#budget.deposit(1, now)
+    this.#successes += 1
     this.#quota.succeeded()
     this.#silentTimeouts = 0
     if (sentMs > this.#lastSuccessSentMs) this.#lastSuccessSentMs = now
@@ -298,8 +302,16 @@ export class Controller implements Limiter {
     if (this.#breaker.state === 'half-open' && now - this.#probeSentMs > this.#probePatienceMs()) {
       this.#breaker.open(now, this.#random())
     }
-    this.#queue.step(now)
+    if (now >= this.#tickMs) this.#tick(now)
     return now
+  }
+
+  /** What time alone brings about. Once in a few ms is enough, and all that a busy client should pay for. */
+  #tick(now: number): void {
+    this.#tickMs = now + TICK_MS
+    this.#queue.step(now)
+    if (this.#successes > 0) this.#budget.deposit(this.#successes, now)
+    this.#successes = 0
   }
 
   /** Calls that nobody will settle any more must not hold their places for ever. */

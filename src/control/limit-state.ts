@@ -74,7 +74,9 @@ export class LimitState {
   }
 
   protected isMeasured(nowMs: number): boolean {
-    return this.cohort.isComplete(nowMs, this.measures.patience * this.typicalMs())
+    const { cohort } = this
+    if (cohort.isSettled || !cohort.isSent) return cohort.isSettled
+    return cohort.isComplete(nowMs, this.measures.patience * this.typicalMs())
   }
 
   protected isOverdue(nowMs: number): boolean {

@@ -22,6 +22,8 @@ const DEEP_TURNS = 3
 const FEW = 32
 /** As many calls can lower it. */
 const LEAST_LOW = 8
+/** No window is done with fewer calls. */
+const LEAST_WINDOW = 4
 /** A baseline that was raised so recently is raised again only where all clients probe. */
 const RAISE_AGAIN_MS = 30_000
 const DEEP_CUT = 0.25
@@ -122,7 +124,11 @@ export class QueueLimit extends LimitState {
       case 'track':
         if (this.measures.isAlarm(this.aim.alarm(this.exact), this.baseline, this.exact)) this.#cut('alarm', nowMs)
         else if (nowMs >= this.schedule.dueMs) this.#scheduledProbe(nowMs)
-        else if (this.measures.isWindowDone(this.exact, nowMs - this.#fromMs, this.typicalMs())) this.#windowDone(nowMs)
+        else if (
+          this.measures.window.n >= LEAST_WINDOW &&
+          this.measures.isWindowDone(this.exact, nowMs - this.#fromMs, this.typicalMs())
+        )
+          this.#windowDone(nowMs)
         return
       case 'brake':
         if (this.isMeasured(nowMs)) this.#braked(nowMs)
