@@ -22,8 +22,6 @@ const DEEP_TURNS = 3
 const FEW = 32
 /** As many calls can lower it. */
 const LEAST_LOW = 8
-/** No window is done with fewer calls. */
-const LEAST_WINDOW = 4
 /** A baseline that was raised so recently is raised again only where all clients probe. */
 const RAISE_AGAIN_MS = 30_000
 const DEEP_CUT = 0.25
@@ -35,6 +33,8 @@ const TRANSIENT = 1.3
 export class QueueLimit extends LimitState {
   /** The track window counts what settles from here on. */
   #fromMs: number
+  /** A usual duration when the window began. */
+  #usualMs = 1
   #growth = 2
   #resumeTo = 0
   #again = false
@@ -124,11 +124,7 @@ export class QueueLimit extends LimitState {
       case 'track':
         if (this.measures.isAlarm(this.aim.alarm(this.exact), this.baseline, this.exact)) this.#cut('alarm', nowMs)
         else if (nowMs >= this.schedule.dueMs) this.#scheduledProbe(nowMs)
-        else if (
-          this.measures.window.n >= LEAST_WINDOW &&
-          this.measures.isWindowDone(this.exact, nowMs - this.#fromMs, this.typicalMs())
-        )
-          this.#windowDone(nowMs)
+        else if (this.measures.isWindowDone(this.exact, nowMs - this.#fromMs, this.#usualMs)) this.#windowDone(nowMs)
         return
       case 'brake':
         if (this.isMeasured(nowMs)) this.#braked(nowMs)
@@ -240,7 +236,8 @@ export class QueueLimit extends LimitState {
   #beginWindow(nowMs: number, skip: number): void {
     this.phaseMs = nowMs
     this.measures.restartWindow()
-    this.#fromMs = nowMs + skip * this.typicalMs()
+    this.#usualMs = this.typicalMs()
+    this.#fromMs = nowMs + skip * this.#usualMs
   }
 
   #windowDone(nowMs: number): void {
