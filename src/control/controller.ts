@@ -34,6 +34,8 @@ const LEAST_PROBE_MS = 5000
 const SILENT_TIMEOUTS = 4
 const TIMEOUT_COST = 2
 const TICK_MS = 2
+/** However long calls take, and however far a clock has jumped, one is given up after this, or after `lostAfterMs`. */
+const LONGEST_LOST_MS = 3_600_000
 const TOO_MANY_REQUESTS = 429
 
 export type GateReason = 'retry-after' | 'breaker' | 'concurrency' | 'rate'
@@ -190,7 +192,7 @@ export class Controller implements Limiter {
         return
       case 'failed':
         this.#queue.dropped(sequence)
-        this.#downstreamFailed(sequence, sentMs, now)
+        this.#downstreamFailed(sequence, now)
         return
       default:
         this.#queue.dropped(sequence)
@@ -271,7 +273,7 @@ export class Controller implements Limiter {
         return
       }
     }
-    this.#downstreamFailed(sequence, sentMs, now)
+    this.#downstreamFailed(sequence, now)
   }
 
   #overloaded(sequence: number, sentMs: number, { status, retryAfterMs }: AttemptOutcome, now: number): void {
@@ -284,10 +286,10 @@ export class Controller implements Limiter {
       return
     }
     if (this.#breaker.state === 'closed') this.#queue.refused(sequence, now)
-    this.#downstreamFailed(sequence, sentMs, now)
+    this.#downstreamFailed(sequence, now)
   }
 
-  #downstreamFailed(sequence: number, _sentMs: number, now: number): void {
+  #downstreamFailed(sequence: number, now: number): void {
     if (this.#breaker.state === 'closed' || sequence === this.#probeSequence) {
       this.#breaker.failed(now, this.#random())
     }
@@ -298,10 +300,6 @@ export class Controller implements Limiter {
   #advance(nowMs: number): number {
     const now = this.#clock.read(nowMs)
     this.#nowMs = now
-    if (this.#permits.inFlight > 0 && now - this.#permits.oldestMs > this.#options.lostAfterMs) this.#loseOld(now)
-    if (this.#breaker.state === 'half-open' && now - this.#probeSentMs > this.#probePatienceMs()) {
-      this.#breaker.open(now, this.#random())
-    }
     if (now >= this.#tickMs) this.#tick(now)
     return now
   }
@@ -309,6 +307,10 @@ export class Controller implements Limiter {
   /** What time alone brings about. Once in a few ms is enough, and all that a busy client should pay for. */
   #tick(now: number): void {
     this.#tickMs = now + TICK_MS
+    if (this.#permits.inFlight > 0 && now - this.#permits.oldestMs > this.#options.lostAfterMs) this.#loseOld(now)
+    if (this.#breaker.state === 'half-open' && now - this.#probeSentMs > this.#probePatienceMs()) {
+      this.#breaker.open(now, this.#random())
+    }
     this.#queue.step(now)
     if (this.#successes > 0) this.#budget.deposit(this.#successes, now)
     this.#successes = 0
@@ -321,7 +323,7 @@ export class Controller implements Limiter {
   }
 
   #lostAfterMs(): number {
-    return Math.max(this.#options.lostAfterMs, 4 * this.#longestMs)
+    return Math.max(this.#options.lostAfterMs, Math.min(LONGEST_LOST_MS, 4 * this.#longestMs))
   }
 
   #probePatienceMs(): number {
