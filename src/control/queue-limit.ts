@@ -1,6 +1,6 @@
 /**
  * How many calls may be in flight: the limit that keeps the servers busy and next to nothing queued. It climbs by
- * doubling until latency rises above the baseline, then tracks a target queue of about .4·√limit calls (a concave
+ * doubling until latency rises above the baseline, then tracks a target queue of about .35·√limit calls (a concave
  * target, so that clients that share a downstream end with equal shares). What latency alone cannot tell (a queue of
  * one's own from a longer way to the server) is asked of the downstream: with fewer calls in flight, does a call become
  * faster? Sources: Vegas (Brakmo 1995) for the queue target, BBR (Cardwell 2016) for probing down; the elasticity test
