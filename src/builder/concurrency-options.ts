@@ -61,7 +61,8 @@ export const adaptiveSchema = z.strictObject({
     min: 0.1,
     max: 10,
     fallback: 1,
-    about: 'Scales the queue that is aimed at in the downstream: 1 is 0.4 × √limit calls.',
+    about:
+      'Scales the queue that is aimed at in the downstream: 1 is about a third of √limit calls, more where they vary much.',
     raise: 'the duration of calls varies so much that servers run dry',
     lower: 'the latency of a call matters more than the last percent of throughput',
   }),

@@ -71,7 +71,7 @@ export interface AdaptiveOptions {
   readonly min?: number | undefined
   /** The limit never rises above this. Default 1,000. */
   readonly max?: number | undefined
-  /** Scales the queue that is aimed at in the downstream. Default 1: 0.4 × √limit calls. */
+  /** Scales the queue that is aimed at in the downstream. Default 1: a third of √limit calls, more where they vary. */
   readonly target?: number | undefined
   /** Stages that name the same limiter share it. Default: each stage has its own. */
   readonly limiter?: string | undefined

@@ -14,7 +14,8 @@ export interface ControllerOptions {
   /** The limit never rises above this. Default 1000. */
   readonly max?: number | undefined
   /**
-   * The queue that is aimed at in the downstream, as a multiple of .4·√limit calls. Default 1; less is gentler on
+   * The queue that is aimed at in the downstream, as a multiple of .35·√limit calls (more
+   * where calls vary much by themselves). Default 1; less is gentler on
    * latency, more is surer of throughput where calls vary much.
    */
   readonly target?: number | undefined

@@ -16,9 +16,10 @@ import { believed, Gate } from './gate.ts'
 import { HeaderQuota } from './header-quota.ts'
 import { logMs } from './latency.ts'
 import { type Learned, usable } from './learned.ts'
+import type { Phase } from './limit-state.ts'
 import type { AttemptOutcome, GateReason, Limiter, Permit } from './limiter.ts'
 import { Permits } from './permits.ts'
-import { type Phase, QueueLimit } from './queue-limit.ts'
+import { QueueLimit } from './queue-limit.ts'
 import { Quota } from './quota.ts'
 import { SeededRandom } from './random.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -34,6 +35,9 @@ const SILENT_TIMEOUTS = 4
 const TIMEOUT_COST = 2
 /** A shorter wait could be lost in the digits of a clock that counts from 1970. */
 const LEAST_WAIT_MS = 0.01
+const TICK_MS = 2
+/** However long calls take, and however far a clock has jumped, one is given up after this, or after `lostAfterMs`. */
+const LONGEST_LOST_MS = 3_600_000
 const TOO_MANY_REQUESTS = 429
 
 export interface ControllerSnapshot {
@@ -77,6 +81,8 @@ export class Controller implements Limiter {
   #probeSentMs = 0
   #lastSuccessSentMs = Number.NEGATIVE_INFINITY
   #silentTimeouts = 0
+  #successes = 0
+  #tickMs = Number.NEGATIVE_INFINITY
   #reason: GateReason | null = null
   #reasonMs = 0
 
@@ -141,6 +147,7 @@ export class Controller implements Limiter {
   admitRetry(nowMs: number, cost = 1): number {
     const askMs = this.admit(nowMs)
     if (askMs > 0) return askMs
+    this.#tick(this.#nowMs)
     const waitMs = this.#budget.waitMs(bounded(cost, TIMEOUT_COST), this.#nowMs)
     return waitMs > 0 ? this.#nowMs + Math.max(waitMs, LEAST_WAIT_MS) - this.#clock.aheadMs : 0
   }
@@ -195,7 +202,7 @@ export class Controller implements Limiter {
         return
       case 'failed':
         this.#queue.dropped(sequence)
-        this.#downstreamFailed(sequence, sentMs, now)
+        this.#downstreamFailed(sequence, now)
         return
       default:
         this.#queue.dropped(sequence)
@@ -256,7 +263,7 @@ export class Controller implements Limiter {
   // how calls end
 
   #succeeded(sequence: number, sentMs: number, tookMs: number, now: number): void {
-    this.#budget.deposit(1, now)
+    this.#successes += 1
     this.#quota.succeeded()
     this.#silentTimeouts = 0
     if (sentMs > this.#lastSuccessSentMs) this.#lastSuccessSentMs = now
@@ -288,7 +295,7 @@ export class Controller implements Limiter {
         return
       }
     }
-    this.#downstreamFailed(sequence, sentMs, now)
+    this.#downstreamFailed(sequence, now)
   }
 
   #overloaded(sequence: number, sentMs: number, { status, retryAfterMs }: AttemptOutcome, now: number): void {
@@ -301,10 +308,10 @@ export class Controller implements Limiter {
       return
     }
     if (this.#breaker.state === 'closed') this.#queue.refused(sequence, now)
-    this.#downstreamFailed(sequence, sentMs, now)
+    this.#downstreamFailed(sequence, now)
   }
 
-  #downstreamFailed(sequence: number, _sentMs: number, now: number): void {
+  #downstreamFailed(sequence: number, now: number): void {
     if (this.#breaker.state === 'closed' || sequence === this.#probeSequence) {
       this.#breaker.failed(now, this.#random())
     }
@@ -315,12 +322,20 @@ export class Controller implements Limiter {
   #advance(nowMs: number): number {
     const now = this.#clock.read(nowMs)
     this.#nowMs = now
+    if (now >= this.#tickMs) this.#tick(now)
+    return now
+  }
+
+  /** What time alone brings about. Once in a few ms is enough, and all that a busy client should pay for. */
+  #tick(now: number): void {
+    this.#tickMs = now + TICK_MS
     if (this.#permits.inFlight > 0 && now - this.#permits.oldestMs > this.#options.lostAfterMs) this.#loseOld(now)
     if (this.#breaker.state === 'half-open' && now - this.#probeSentMs > this.#probePatienceMs()) {
       this.#breaker.open(now, this.#random())
     }
     this.#queue.step(now)
-    return now
+    if (this.#successes > 0) this.#budget.deposit(this.#successes, now)
+    this.#successes = 0
   }
 
   /** Calls that nobody will settle any more must not hold their places for ever. */
@@ -330,7 +345,7 @@ export class Controller implements Limiter {
   }
 
   #lostAfterMs(): number {
-    return Math.max(this.#options.lostAfterMs, 4 * this.#longestMs)
+    return Math.max(this.#options.lostAfterMs, Math.min(LONGEST_LOST_MS, 4 * this.#longestMs))
   }
 
   #probePatienceMs(): number {

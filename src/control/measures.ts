@@ -21,6 +21,10 @@ export class Measures {
   readonly window = new Sample()
   /** Of the logarithm of single latencies. */
   variance = FIRST_VARIANCE
+  /** From 1, where calls vary little, to 6, where the slowest percent takes many times as long as the usual call. */
+  tolerance = toleranceOf(FIRST_VARIANCE)
+  /** Durations after which a call that was just sent has most probably settled: the more calls vary, the more. */
+  patience = patienceOf(FIRST_VARIANCE)
   /** The mean that the last window found; NaN before the first. */
   lastMean = Number.NaN
   fast = 0
@@ -80,22 +84,14 @@ export class Measures {
     return n >= this.variance / (accuracy * accuracy) || lastedMs >= MOST_DURATIONS * typicalMs
   }
 
-  /** Durations after which a call that was just sent has most probably settled: the more calls vary, the more. */
-  get patience(): number {
-    return Math.min(8, Math.max(2, Math.exp(2.2 * Math.sqrt(this.variance))))
-  }
-
-  /** From 1, where calls vary little, to 6, where the slowest percent takes many times as long as the usual call. */
-  get tolerance(): number {
-    return Math.min(6, Math.max(1, Math.exp(3 * (Math.sqrt(this.variance) - 0.3))))
-  }
-
   /** The first guess gives way to what is seen; later the last few windows count. */
   learnVariance(sample: Sample): void {
     if (sample.n < 2) return
     const freedom = sample.n - 1
     this.variance += (sample.variance - this.variance) * (freedom / (freedom + this.#freedom))
     if (this.variance < LEAST_VARIANCE) this.variance = LEAST_VARIANCE
+    this.tolerance = toleranceOf(this.variance)
+    this.patience = patienceOf(this.variance)
     this.#freedom = Math.min(MOST_FREEDOM, this.#freedom + freedom)
   }
 
@@ -108,11 +104,12 @@ export class Measures {
     const needed = Math.max(10, limit / 4)
     if (!baseline.isKnown) return false
     const above = threshold + baseline.value
+    const { n, mean } = this.window
+    if (this.fast <= above && (n === 0 || mean <= above)) return false
     // The variance of an exponentially weighted mean with weight w is w ÷ (2 − w) of that of single values.
     const weight = 1 / Math.max(8, limit / 2)
     const fastError = Math.sqrt((this.variance * weight) / (2 - weight))
     if (this.fastN >= needed && this.fast > above + ALARM_ERRORS * fastError) return true
-    const { n, mean } = this.window
     return n >= needed && mean > above + ALARM_ERRORS * this.errorOf(n)
   }
 
@@ -122,4 +119,12 @@ export class Measures {
     if (latest < baseline.value + Math.LN2) return Math.exp(latest)
     return baseline.isKnown ? 2 * Math.exp(baseline.value) : UNKNOWN_MS
   }
+}
+
+function toleranceOf(variance: number): number {
+  return Math.min(6, Math.max(1, Math.exp(3 * (Math.sqrt(variance) - 0.3))))
+}
+
+function patienceOf(variance: number): number {
+  return Math.min(8, Math.max(2, Math.exp(2.2 * Math.sqrt(variance))))
 }

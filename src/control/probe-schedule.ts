@@ -40,9 +40,12 @@ export class ProbeSchedule {
   }
 }
 
-/** The next slot for a deep probe: the first round second, or two, four … seconds where calls take longer. */
-export function deepSlotMs(nowMs: number, aheadMs: number, typicalMs: number): number {
-  return nextSlot(nowMs, aheadMs, atLeast(1000, SLOT_DURATIONS * typicalMs))
+/**
+ * The next slot for a deep probe: the first round second, or two, four … seconds where calls take longer. `again`: one
+ * was just there; the next waits for a slot at which other clients have their scheduled probes.
+ */
+export function deepSlotMs(nowMs: number, aheadMs: number, typicalMs: number, again: boolean): number {
+  return nextSlot(nowMs, aheadMs, atLeast(again ? LONGEST_MS : 1000, SLOT_DURATIONS * typicalMs))
 }
 
 /** `intervalMs`, doubled until it is at least so much: the slots of all clients are multiples of one another. */

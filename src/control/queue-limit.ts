@@ -1,320 +1,273 @@
 /**
  * How many calls may be in flight: the limit that keeps the servers busy and next to nothing queued. It climbs by
- * doubling until latency rises above the baseline, then tracks a target queue of about .4·√limit calls (a concave
+ * doubling until latency rises above the baseline, then tracks a target queue of about .35·√limit calls (a concave
  * target, so that clients that share a downstream end with equal shares). What latency alone cannot tell (a queue of
  * one's own from a longer way to the server) is asked of the downstream: with fewer calls in flight, does a call become
  * faster? Sources: Vegas (Brakmo 1995) for the queue target, BBR (Cardwell 2016) for probing down; the elasticity test
  * and the clock-aligned deep probe are Headgate's own.
  * Invariant: min ≤ limit ≤ max, and no phase outlives its deadline.
  */
-import { Baseline } from './baseline.ts'
-import { type Cause, Experiment } from './experiment.ts'
-import { Failures } from './failures.ts'
-import { Cohort } from './latency.ts'
-import { Measures } from './measures.ts'
-import { deepSlotMs, ProbeSchedule } from './probe-schedule.ts'
-import { Restores } from './restores.ts'
-import { Tracking } from './tracking.ts'
+import { ALARM, CUT, PROBE_TURNS } from './aim.ts'
+import type { Cause } from './experiment.ts'
+import { LimitState, type Phase, type QueueLimitOptions } from './limit-state.ts'
+import { deepSlotMs } from './probe-schedule.ts'
+import { callsOf, verdictOf } from './round.ts'
 
-export type Phase = 'slow-start' | 'track' | 'brake' | 'probe' | 'waiting' | 'deep'
-
-/** A rise of latency by this much (logarithms) is an alarm; while the limit climbs it takes more. */
-const ALARM = 0.26
+/** While the limit climbs, the rise of latency that is an alarm. */
 const CLIMB_ALARM = 0.5
-const CALM = 0.18
 const CLEAN = 0.1
 const MOST_BRAKES = 3
-const CUT = 0.6
-const PROBE_TURNS = 6
+const DEEP_TURNS = 3
+/** A baseline of fewer calls is not relied upon. */
+const FEW = 32
+/** As many calls can lower it. */
+const LEAST_LOW = 8
+/** A baseline that was raised so recently is raised again only where all clients probe. */
+const RAISE_AGAIN_MS = 30_000
 const DEEP_CUT = 0.25
 /** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
 const OURS = 0.5
-const NOT_OURS = 0.7
+const NOT_OURS = 0.8
 const TRANSIENT = 1.3
 
-export interface QueueLimitOptions {
-  readonly initial: number
-  readonly min: number
-  readonly max: number
-  /** Scales the queue that is aimed at: 1 is .4·√limit calls. */
-  readonly queue: number
-}
-
-export class QueueLimit {
-  readonly baseline = new Baseline()
-  #options: QueueLimitOptions
-  readonly #cohort = new Cohort()
-  readonly #measures = new Measures()
-  readonly #failures = new Failures()
-  readonly #experiment = new Experiment(this.#cohort, this.#measures)
-  readonly #restores = new Restores()
-  readonly #tracking = new Tracking()
-  readonly schedule = new ProbeSchedule()
-  #limit: number
-  #phase: Phase = 'slow-start'
-  #phaseMs: number
-  #sequence = 0
-  /** Calls sent before the limit fell still show the queue that it made. */
-  #validFrom = 0
+export class QueueLimit extends LimitState {
   /** The track window counts what settles from here on. */
   #fromMs: number
+  /** A usual duration when the window began. */
+  #usualMs = 1
   #growth = 2
   #resumeTo = 0
   #again = false
+  #isVerifying = false
   #brakes = 0
-  /** The queue was found to be ours and was cut: if the alarm comes back all the same, it is the baseline that is off. */
-  #suspect = false
   #slotMs = 0
+  #raisedMs = Number.NEGATIVE_INFINITY
   #good = 0
-  #aheadMs = 0
 
   constructor(options: QueueLimitOptions, nowMs: number) {
-    this.#options = options
-    this.#limit = options.initial
-    this.#phaseMs = nowMs
+    super(options, nowMs)
     this.#fromMs = nowMs
     this.#beginRound(nowMs)
   }
 
-  /** Calls that may be in flight, a whole number. */
-  get limit(): number {
-    return Math.floor(this.#limit + 1e-9)
-  }
-
-  /** From now on the limit rises to this at most. */
-  setMax(max: number): void {
-    this.#options = { ...this.#options, max, min: Math.min(this.#options.min, max) }
-    this.#setLimit(this.#limit)
-  }
-
-  get phase(): Phase {
-    return this.#phase
-  }
-
-  /** The fast mean of latency, or what the last window found; NaN while nothing is known. */
-  get latency(): number {
-    const { fast, fastN, lastMean } = this.#measures
-    return fastN > 0 ? fast : lastMean
-  }
-
   /** The last limit that was seen to work. */
   get good(): number {
-    return this.#good || this.#limit
+    return this.#good || this.exact
   }
 
   sent(sequence: number, nowMs: number, inFlight: number): void {
-    this.#sequence = sequence
-    this.#measures.sent(inFlight, this.limit, nowMs)
-    if (this.#phase !== 'track' && this.#phase !== 'waiting') this.#cohort.sent(sequence, nowMs)
+    this.sequence = sequence
+    this.measures.sent(inFlight, this.limit, nowMs)
+    if (this.phase !== 'track' && this.phase !== 'waiting') this.cohort.sent(sequence, nowMs)
   }
 
   /** A call took `value` (a logarithm of ms): it succeeded, or it lasted so long until it was given up. */
   measured(sequence: number, nowMs: number, value: number, aheadMs: number): void {
-    this.#aheadMs = aheadMs
-    if (sequence >= this.#validFrom) this.#measures.settled(value, this.#limit)
-    if (this.#phase === 'track') {
-      if (nowMs >= this.#fromMs) this.#measures.window.add(value)
-    } else if (this.#phase === 'slow-start') this.#cohort.settled(sequence, value)
-    else this.#experiment.measured(sequence, nowMs, value)
+    this.aheadMs = aheadMs
+    if (sequence >= this.validFrom) this.measures.settled(value, this.exact)
+    if (this.phase === 'track') {
+      if (nowMs >= this.#fromMs) this.measures.window.add(value)
+    } else if (this.phase === 'slow-start') this.cohort.settled(sequence, value)
+    else this.experiment.measured(sequence, nowMs, value)
     this.step(nowMs)
   }
 
   succeeded(sequence: number): void {
-    this.#failures.succeeded(sequence)
+    this.failures.succeeded(sequence)
   }
 
   /** A call ended without a latency that means anything. */
   dropped(sequence: number): void {
-    this.#cohort.dropped(sequence)
+    this.cohort.dropped(sequence)
   }
 
   /** The downstream refused a call because it is too busy (503). */
   refused(sequence: number, nowMs: number): void {
-    this.#cohort.dropped(sequence)
-    this.#failureCut(this.#failures.refused(sequence, this.#limit, this.#measures.inFlight, nowMs), nowMs)
+    this.cohort.dropped(sequence)
+    this.#failureCut(this.failures.refused(sequence, this.exact, this.measures.inFlight, nowMs), nowMs)
   }
 
   /** A call took longer than it may. */
   timedOut(sequence: number, nowMs: number): void {
-    this.#failureCut(this.#failures.timedOut(sequence, this.#limit), nowMs)
+    this.#failureCut(this.failures.timedOut(sequence, this.exact), nowMs)
   }
 
   #failureCut(limit: number, nowMs: number): void {
     if (limit === 0) return
-    this.#failures.restart(this.#sequence + 1)
+    this.failures.restart(this.sequence + 1)
     this.#track(limit, nowMs)
-    if (!Number.isFinite(this.schedule.dueMs)) this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
+    if (!Number.isFinite(this.schedule.dueMs)) this.restartSchedule(nowMs)
   }
 
   /** Starts with a baseline that an earlier run found; a first probe checks it soon. */
   learned(baseline: number, nowMs: number): void {
     this.baseline.set(baseline, 1)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
+    this.restartSchedule(nowMs)
   }
 
   /** After an outage: climbs again to nine tenths of what worked before, with the baseline of before. */
   resume(nowMs: number): void {
     const before = Math.max(this.good, 1)
     this.#resumeTo = 0.9 * before
-    this.#failures.restart(this.#sequence + 1)
+    this.failures.restart(this.sequence + 1)
     this.#climb(Math.min(4, before / 4), 2, nowMs)
   }
 
   /** Moves on when something is due. Also called when nothing settles. */
   step(nowMs: number): void {
-    switch (this.#phase) {
+    switch (this.phase) {
       case 'slow-start':
-        if (this.#isMeasured(nowMs)) this.#roundDone(nowMs)
-        else if (this.#limit >= 8 && this.#measures.isAlarm(CLIMB_ALARM, this.baseline, this.#limit))
-          this.#foundKnee(this.#measures.fast - this.baseline.value, nowMs)
+        if (this.isMeasured(nowMs)) this.#roundDone(nowMs)
+        else if (this.exact >= 8 && this.measures.isAlarm(CLIMB_ALARM, this.baseline, this.exact))
+          this.#foundKnee(this.measures.fast - this.baseline.value, nowMs)
         return
       case 'track':
-        if (this.#measures.isAlarm(ALARM, this.baseline, this.#limit)) this.#cut('alarm', nowMs)
+        if (this.measures.isAlarm(this.aim.alarm(this.exact), this.baseline, this.exact)) this.#cut('alarm', nowMs)
         else if (nowMs >= this.schedule.dueMs) this.#scheduledProbe(nowMs)
-        else if (this.#measures.isWindowDone(this.#limit, nowMs - this.#fromMs, this.#typicalMs()))
-          this.#windowDone(nowMs)
+        else if (this.measures.isWindowDone(this.exact, nowMs - this.#fromMs, this.#usualMs)) this.#windowDone(nowMs)
         return
       case 'brake':
-        if (this.#isMeasured(nowMs)) this.#braked(nowMs)
-        else if (this.#isOverdue(nowMs)) this.#track(this.#limit, nowMs)
+        if (this.isMeasured(nowMs)) this.#braked(nowMs)
+        else if (this.isOverdue(nowMs)) this.#track(this.exact, nowMs)
         return
       case 'probe':
-        if (this.#measures.isAlarm(ALARM, this.baseline, this.#limit)) {
+        if (!this.#isVerifying && this.measures.isAlarm(this.aim.alarm(this.exact), this.baseline, this.exact)) {
           // It has become slower in spite of the cut: whatever that is, the limit does not go back now.
-          this.#experiment.cause = 'alarm'
-          this.#phase = 'brake'
+          this.experiment.cause = 'alarm'
+          this.phase = 'brake'
           return
         }
-        if (this.#cohort.isSent) this.#setLimit(Math.max(this.#limit, this.#experiment.top))
-        if (this.#isMeasured(nowMs)) this.#probed(nowMs)
-        else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
+        if (this.cohort.isSent) this.setLimit(Math.max(this.exact, this.experiment.top))
+        if (this.isMeasured(nowMs)) this.#probed(nowMs)
+        else if (this.isOverdue(nowMs)) this.#probeFailed(nowMs)
         return
       case 'waiting':
-        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.#probeAccuracy, 3, nowMs)
+        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.aim.probeAccuracy(this.exact), DEEP_TURNS, nowMs)
         return
       case 'deep':
-        if (this.#isMeasured(nowMs)) this.#deepDone(nowMs)
-        else if (this.#isOverdue(nowMs)) this.#probeFailed(nowMs)
+        if (this.isMeasured(nowMs)) this.#deepDone(nowMs)
+        else if (this.isOverdue(nowMs)) this.#probeFailed(nowMs)
     }
   }
 
   // slow start
 
   #climb(limit: number, growth: number, nowMs: number): void {
-    this.#phase = 'slow-start'
+    this.phase = 'slow-start'
     this.#growth = growth
-    this.#setLimit(limit)
+    this.setLimit(limit)
     this.#beginRound(nowMs)
   }
 
-  #beginRound(nowMs: number): void {
-    this.#phaseMs = nowMs
-    this.#again = false
-    this.#measures.restart()
-    // Few calls in flight risk little: half a turn of them must do. From eight on the whole turn is awaited.
-    this.#cohort.begin(nowMs, this.#limit < 8 ? this.#limit / 2 : this.#limit)
+  #beginRound(nowMs: number, isSecond = false): void {
+    this.phaseMs = nowMs
+    this.#again = isSecond
+    this.measures.restart()
+    this.cohort.begin(nowMs, callsOf(this.exact, isSecond))
   }
 
   #roundDone(nowMs: number): void {
-    const { sample } = this.#cohort
-    if (sample.n === 0) {
-      this.#beginRound(nowMs)
-      return
-    }
-    this.#measures.learnVariance(sample)
-    this.#measures.lastMean = sample.mean
-    if (!this.baseline.isKnown) {
-      this.baseline.pool(sample)
+    const { sample } = this.cohort
+    const { baseline } = this
+    this.measures.learnVariance(sample)
+    if (sample.n > 0) this.measures.lastMean = sample.mean
+    if (sample.n === 0) this.#beginRound(nowMs)
+    else if (!baseline.isKnown) {
+      baseline.pool(sample)
       this.#grow(nowMs)
-      return
-    }
-    const rise = sample.mean - this.baseline.value
-    const error = this.#measures.errorOf(sample.n, this.baseline.n)
-    // What may be noise is measured a second time before it counts, in either direction.
-    if (rise <= CALM + (this.#again ? 1 : 0.5) * error) {
-      if (sample.n >= 8) this.baseline.observed(sample, error)
-      if (this.#measures.isSaturated) {
-        if (this.#resumeTo === 0 && (rise <= error || this.baseline.n < 32)) this.baseline.pool(sample)
+    } else {
+      const rise = sample.mean - baseline.value
+      const error = this.measures.errorOf(sample.n, baseline.n)
+      const verdict = verdictOf(rise, error, sample.n, this.exact, this.#again)
+      if (verdict === 'grow' && sample.n >= LEAST_LOW) baseline.observed(sample, error)
+      if (verdict === 'knee') this.#foundKnee(rise, nowMs)
+      else if (verdict === 'again' || !this.measures.isSaturated) this.#beginRound(nowMs, verdict === 'again')
+      else {
+        if (this.#resumeTo === 0 && (rise <= error || baseline.n < FEW)) baseline.pool(sample)
         this.#grow(nowMs)
-      } else this.#beginRound(nowMs)
-    } else if (!this.#again && (sample.n < 8 || (sample.n < 60 && rise < ALARM + 2 * error))) {
-      this.#beginRound(nowMs)
-      this.#cohort.begin(nowMs, Math.max(this.#limit, 16))
-      this.#again = true
-    } else this.#foundKnee(rise, nowMs)
+      }
+    }
   }
 
   #grow(nowMs: number): void {
-    this.#good = this.#limit
-    const next = this.#limit * this.#growth
+    this.#good = this.exact
+    const next = this.exact * this.#growth
     if (this.#resumeTo > 0 && next >= this.#resumeTo) this.#foundLevel(this.#resumeTo, nowMs)
-    else if (this.#limit >= Math.min(this.#failures.ceilingAt(nowMs), this.#options.max))
-      this.#foundLevel(this.#limit, nowMs)
+    else if (this.exact >= Math.min(this.failures.ceilingAt(nowMs), this.options.max))
+      this.#foundLevel(this.exact, nowMs)
     else {
-      this.#setLimit(next)
+      this.setLimit(next)
       this.#beginRound(nowMs)
     }
   }
 
   #foundKnee(rise: number, nowMs: number): void {
-    const queueless = this.#limit * Math.exp(-rise)
-    this.#foundLevel(Math.max(this.#limit / this.#growth, queueless) + this.#target(queueless), nowMs)
+    if (this.baseline.n < FEW && this.limit >= 4 && this.#resumeTo === 0) {
+      // The baseline rests on a few calls: before it decides, fewer calls in flight have to show the same.
+      this.#isVerifying = true
+      this.#cut('scheduled', nowMs)
+      return
+    }
+    const queueless = this.exact * Math.exp(-rise)
+    this.#foundLevel(Math.max(this.exact / this.#growth, queueless) + this.aim.queue(queueless), nowMs)
   }
 
   #foundLevel(limit: number, nowMs: number): void {
     this.#track(limit, nowMs)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
+    this.restartSchedule(nowMs)
   }
 
   // track
 
   #track(limit: number, nowMs: number): void {
-    const isLower = limit < this.#limit
-    this.#phase = 'track'
+    const isLower = limit < this.exact
+    this.phase = 'track'
     this.#brakes = 0
     this.#resumeTo = 0
-    this.#tracking.restart()
-    this.#setLimit(limit)
-    this.#measures.restart()
+    // A probe that changed nothing does not end a growth.
+    if (limit !== this.exact) this.tracking.restart()
+    this.setLimit(limit)
+    this.measures.restart()
     this.#beginWindow(nowMs, isLower ? 2 : 1)
-    if (isLower) this.#validFrom = this.#sequence + 1
+    if (isLower) this.validFrom = this.sequence + 1
   }
 
   /** Counts what settles once `skip` durations have passed. */
   #beginWindow(nowMs: number, skip: number): void {
-    this.#phaseMs = nowMs
-    this.#measures.restartWindow()
-    this.#fromMs = nowMs + skip * this.#typicalMs()
+    this.phaseMs = nowMs
+    this.measures.restartWindow()
+    this.#usualMs = this.typicalMs()
+    this.#fromMs = nowMs + skip * this.#usualMs
   }
 
   #windowDone(nowMs: number): void {
-    const sample = this.#measures.window
-    this.#measures.learnVariance(sample)
-    this.#measures.lastMean = sample.mean
-    if (!this.baseline.isKnown) this.baseline.pool(sample)
-    const error = this.#measures.errorOf(sample.n)
+    const sample = this.measures.window
+    this.measures.learnVariance(sample)
+    this.measures.lastMean = sample.mean
+    // One call at a time makes no queue: whatever it takes is the baseline.
+    if (!this.baseline.isKnown || this.limit === 1) this.baseline.set(sample.mean, sample.n)
+    const error = this.measures.errorOf(sample.n)
     this.baseline.observed(sample, error)
     const rise = sample.mean - this.baseline.value
-    if (rise < CALM) this.#suspect = false
-    const limit = this.#limit
-    const target = this.#target(limit)
-    if (this.limit > 1 && this.#tracking.isDrift(rise, error, target, limit)) {
+    const limit = this.exact
+    const target = this.aim.queue(limit)
+    if (this.limit > 1 && this.tracking.isDrift(rise, error, target, limit)) {
       this.#cut('gray', nowMs)
       return
     }
     const before = this.limit
-    if (this.#measures.isSaturated) {
+    if (this.measures.isSaturated) {
       this.#good = limit
-      this.#setLimit(Math.min(this.#tracking.next(limit, before, rise, error, target), this.#failures.ceilingAt(nowMs)))
-    } else this.#setLimit(this.#tracking.lowered(limit, rise, error, target))
+      this.setLimit(Math.min(this.tracking.next(limit, before, rise, error, target), this.failures.ceilingAt(nowMs)))
+    } else this.setLimit(this.tracking.lowered(limit, rise, error, target))
     this.#beginWindow(nowMs, this.limit === before ? 0 : 1)
   }
 
   // probing down
 
   #scheduledProbe(nowMs: number): void {
-    if (this.limit < 2 || !this.#measures.isSaturated || !this.baseline.isKnown) {
-      this.schedule.postpone(nowMs, this.#aheadMs)
+    if (this.limit < 2 || !this.measures.isSaturated || !this.baseline.isKnown) {
+      this.schedule.postpone(nowMs, this.aheadMs)
       return
     }
     this.#cut('scheduled', nowMs)
@@ -322,131 +275,107 @@ export class QueueLimit {
 
   /** Fewer calls in flight, to see what becomes of latency. */
   #cut(cause: Cause, nowMs: number): void {
-    const { fast, fastN, peak } = this.#measures
-    const experiment = this.#experiment
-    if (this.#phase === 'track') experiment.top = this.#limit
+    const { fast, fastN, peak } = this.measures
+    const experiment = this.experiment
+    if (this.phase === 'track' || this.phase === 'slow-start') experiment.top = this.exact
     experiment.cause = cause
-    experiment.from = Math.min(this.#limit, Math.max(1, peak))
+    experiment.from = Math.min(this.exact, Math.max(1, peak))
     if (experiment.from < 2) {
       // One call at a time makes no queue: what is measured now is the baseline.
       this.baseline.set(fast, fastN)
-      this.#track(this.#limit, nowMs)
+      this.#track(this.exact, nowMs)
       return
     }
-    if (cause === 'alarm' && this.#phase === 'track') this.#restores.alarmed(nowMs, this.#typicalMs())
-    if (cause !== 'scheduled') this.schedule.postpone(nowMs, this.#aheadMs)
-    if (cause === 'scheduled') this.#lower('probe', CUT, this.#probeAccuracy, PROBE_TURNS, nowMs)
+    if (cause === 'alarm' && this.phase === 'track') this.restores.alarmed(nowMs, this.typicalMs())
+    if (cause !== 'scheduled') this.schedule.postpone(nowMs, this.aheadMs)
+    if (cause === 'scheduled') this.#lower('probe', CUT, this.aim.probeAccuracy(this.exact), PROBE_TURNS, nowMs)
     else this.#lower('brake', CUT, 0.07, 4, nowMs)
   }
 
   #lower(phase: Phase, cut: number, accuracy: number, turns: number, nowMs: number): void {
-    this.#phase = phase
-    this.#phaseMs = nowMs
-    this.#setLimit(this.#experiment.from * cut)
-    this.#validFrom = this.#sequence + 1
-    this.#experiment.begin(this.#limit, accuracy, turns, nowMs, this.#typicalMs())
+    this.phase = phase
+    this.phaseMs = nowMs
+    this.setLimit(this.experiment.from * cut)
+    this.validFrom = this.sequence + 1
+    this.experiment.begin(this.exact, accuracy, turns, nowMs, this.typicalMs())
   }
 
   #braked(nowMs: number): void {
-    const { cause, after, n, error, elasticity, errorOfElasticity, top } = this.#experiment
+    const { cause, after, n, error, elasticity, errorOfElasticity, top } = this.experiment
     const rise = after - this.baseline.value
-    if (n === 0) this.#track(this.#limit, nowMs)
+    if (n === 0) this.#track(this.exact, nowMs)
     else if (cause === 'alarm' && rise <= CLEAN + 2 * error) {
       // After a second cut this says nothing about the limit before the first.
-      if (this.#brakes === 0 && this.#restores.tryNow(nowMs)) this.#track(top, nowMs)
+      if (this.#brakes === 0 && this.restores.tryNow(nowMs)) this.#track(top, nowMs)
       else {
         this.#resumeTo = 0.9 * top
-        this.#climb(this.#limit, 1.25, nowMs)
+        this.#climb(this.exact, 1.25, nowMs)
       }
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (this.#suspect || elasticity > NOT_OURS - errorOfElasticity) {
+    } else if (elasticity > NOT_OURS + 0.5 * errorOfElasticity) {
       // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
-      this.#phase = 'waiting'
-      this.#slotMs = deepSlotMs(nowMs, this.#aheadMs, this.#typicalMs())
+      this.phase = 'waiting'
+      this.#slotMs = deepSlotMs(
+        nowMs,
+        this.aheadMs,
+        this.typicalMs(),
+        cause === 'alarm' && nowMs - this.#raisedMs < RAISE_AGAIN_MS,
+      )
     } else {
-      this.#track(this.#limit * Math.exp(-rise) + this.#target(this.#limit), nowMs)
-      this.#suspect = true
+      this.#track(this.exact * Math.exp(-rise) + this.aim.queue(this.exact), nowMs)
     }
   }
 
   #probed(nowMs: number): void {
-    const { after, before, n, error, elasticity, errorOfElasticity, top } = this.#experiment
+    const { after, before, n, error, elasticity, errorOfElasticity, top } = this.experiment
     if (n === 0) {
       this.#probeFailed(nowMs)
       return
     }
-    let limit = top
-    let moved = 0
-    if (elasticity <= OURS - errorOfElasticity) {
-      if (after < this.baseline.value) this.baseline.set(after, n)
-      limit = Math.min(top, top * Math.exp(this.baseline.value - before) + this.#target(top))
-      moved = 1
-    } else if (elasticity <= TRANSIENT + 2 * errorOfElasticity) moved = this.baseline.probed(after, n, error)
-    this.schedule.probed(moved, error, nowMs, this.#aheadMs, this.#probeMs)
-    this.#track(limit, nowMs)
+    if (this.#isVerifying) {
+      this.#isVerifying = false
+      // Only as far as chance explains: the calls of others may have queued meanwhile.
+      const most = this.baseline.value + 2 * this.measures.errorOf(this.baseline.n)
+      this.baseline.set(Math.min(after, elasticity > OURS ? most : this.baseline.value), Math.max(n, FEW))
+      if (elasticity > OURS) this.#climb(top, this.#growth, nowMs)
+      else this.#foundKnee(before - this.baseline.value, nowMs)
+      return
+    }
+    if (elasticity < OURS - errorOfElasticity) {
+      // Even so many fewer calls queue: whose queue it is, the baseline may be of it too. Clients that probe together
+      // all see this now, and go deeper together.
+      this.#lower('deep', DEEP_CUT, this.aim.probeAccuracy(this.exact), DEEP_TURNS, nowMs)
+      return
+    }
+    // A baseline that falls is right in any case; it rises only where the queue is surely not what is measured.
+    const isSure = elasticity > OURS && elasticity <= TRANSIENT + 2 * errorOfElasticity
+    const moved = isSure || after < this.baseline.value ? this.baseline.probed(after, n, error) : 0
+    this.schedule.probed(moved, error, nowMs, this.aheadMs, this.aim.probeMs(this.exact))
+    this.#track(top, nowMs)
   }
 
   #probeFailed(nowMs: number): void {
-    this.schedule.postpone(nowMs, this.#aheadMs)
-    this.#track(this.#experiment.top, nowMs)
+    this.#isVerifying = false
+    this.schedule.postpone(nowMs, this.aheadMs)
+    this.#track(this.experiment.top, nowMs)
   }
 
   #deepDone(nowMs: number): void {
-    const { after, before, n, errorOfFall, top } = this.#experiment
+    const { after, before, n, errorOfFall, top } = this.experiment
     if (n === 0) {
       this.#probeFailed(nowMs)
       return
     }
     const rise = Math.max(0, before - this.baseline.value)
     const fall = before - after
-    this.#suspect = false
+    if (after > this.baseline.value + ALARM) this.#raisedMs = nowMs
     this.baseline.set(after, n)
-    this.schedule.restart(nowMs, this.#aheadMs, this.#probeMs)
+    this.restartSchedule(nowMs)
     // As slow with a quarter in flight: the way has become longer, and more calls fit on it.
     this.#resumeTo = 0
     if (fall <= 0.25 * rise + 2 * errorOfFall) this.#climb(top, 1.4, nowMs)
-    else this.#track(top * Math.exp(-Math.max(0, fall)) + this.#target(top), nowMs)
-  }
-
-  // shared
-
-  #setLimit(limit: number): void {
-    const { min, max } = this.#options
-    this.#limit = limit > min ? Math.min(limit, max) : min
-  }
-
-  /**
-   * Calls that may queue: concave in the limit, and more where calls vary much by themselves. There the same wait is a
-   * smaller part of the slowest calls, and a small queue could not be told from noise.
-   */
-  #target(limit: number): number {
-    const even = 0.35 * Math.sqrt(limit) * this.#measures.tolerance
-    return this.#options.queue * Math.max(0.7, Math.min(even, 0.25 * limit))
-  }
-
-  /** A baseline that is off by the target queue would move the limit by as much; the mean of four is twice as good. */
-  get #probeAccuracy(): number {
-    return Math.min(0.04, Math.max(0.01, this.#target(this.#limit) / this.#limit))
-  }
-
-  /** How long a probe takes: the surplus leaves, then its calls are sent. */
-  get #probeMs(): number {
-    const to = Math.max(1, CUT * this.#limit)
-    const calls = this.#experiment.callsFor(to, this.#probeAccuracy, PROBE_TURNS, 'scheduled')
-    return Math.min(this.#typicalMs(), Math.exp(this.baseline.value)) * (0.5 + calls / to)
-  }
-
-  #typicalMs(): number {
-    return this.#measures.typicalMs(this.baseline)
-  }
-
-  #isMeasured(nowMs: number): boolean {
-    return this.#cohort.isComplete(nowMs, this.#measures.patience * this.#typicalMs())
-  }
-
-  #isOverdue(nowMs: number): boolean {
-    return nowMs - this.#phaseMs > Math.max(2000, 60 * this.#typicalMs())
+    else this.#track(top * Math.exp(-Math.max(0, fall)) + this.aim.queue(top), nowMs)
   }
 }

@@ -1,0 +1,68 @@
+/**
+ * What the limit aims at, in figures that follow from the limit and from how much calls vary: the queue that may stand,
+ * the rise that is an alarm, how exact a probe has to be and how long that takes.
+ */
+import type { Baseline } from './baseline.ts'
+import type { Experiment } from './experiment.ts'
+import type { Measures } from './measures.ts'
+
+/** A rise of latency by this much (a difference of logarithms), on top of the queue that is aimed at, is an alarm. */
+export const ALARM = 0.26
+/** A probe lowers the limit to this share, and takes so many turns of calls at most. */
+export const CUT = 0.6
+export const PROBE_TURNS = 6
+
+const ROOTS = 0.35
+/** A window is good to five percent: a smaller queue could not be told from none. */
+const LEAST_SHARE = 0.06
+const MOST_SHARE = 0.25
+const LEAST_QUEUE = 0.7
+/** Below four calls a step of one is large, but so is what is lost by staying too low. */
+const SMALL = 1.8
+const SMALL_SLOPE = 0.25
+const FINEST = 0.01
+const COARSEST = 0.04
+const SURPLUS = 0.5
+
+export class Aim {
+  readonly #scale: number
+  readonly #measures: Measures
+  readonly #baseline: Baseline
+  readonly #experiment: Experiment
+
+  /** `scale`: of the queue; 1 is the default. */
+  constructor(scale: number, measures: Measures, baseline: Baseline, experiment: Experiment) {
+    this.#scale = scale
+    this.#measures = measures
+    this.#baseline = baseline
+    this.#experiment = experiment
+  }
+
+  /**
+   * Calls that may queue: concave in the limit, so that clients that share a downstream end with equal shares, and more
+   * where calls vary much by themselves: there the same wait is a smaller part of the slowest calls.
+   */
+  queue(limit: number): number {
+    const even = Math.max(ROOTS * Math.sqrt(limit), LEAST_SHARE * limit) * this.#measures.tolerance
+    return this.#scale * Math.max(LEAST_QUEUE, SMALL - SMALL_SLOPE * limit, Math.min(even, MOST_SHARE * limit))
+  }
+
+  /** The rise that is an alarm. */
+  alarm(limit: number): number {
+    return ALARM + this.queue(limit) / limit
+  }
+
+  /** A baseline that is off by the queue would move the limit by as much; the mean of four probes is twice as good. */
+  probeAccuracy(limit: number): number {
+    return Math.min(COARSEST, Math.max(FINEST, this.queue(limit) / limit))
+  }
+
+  /** How long a probe takes: the surplus leaves, then its calls are sent. */
+  probeMs(limit: number): number {
+    const to = Math.max(1, CUT * limit)
+    const calls = this.#experiment.callsFor(to, this.probeAccuracy(limit), PROBE_TURNS, 'scheduled')
+    const { value } = this.#baseline
+    const typicalMs = this.#measures.typicalMs(this.#baseline)
+    return Math.min(typicalMs, Number.isNaN(value) ? typicalMs : Math.exp(value)) * (SURPLUS + calls / to)
+  }
+}

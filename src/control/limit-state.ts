@@ -1,0 +1,95 @@
+/**
+ * What all phases of the search for the limit share: the limit within its bounds, the instruments, and the questions
+ * that each of them asks. `queue-limit.ts` adds the phases themselves.
+ */
+import { Aim } from './aim.ts'
+import { Baseline } from './baseline.ts'
+import { Experiment } from './experiment.ts'
+import { Failures } from './failures.ts'
+import { Cohort } from './latency.ts'
+import { Measures } from './measures.ts'
+import { ProbeSchedule } from './probe-schedule.ts'
+import { Restores } from './restores.ts'
+import { Tracking } from './tracking.ts'
+
+export type Phase = 'slow-start' | 'track' | 'brake' | 'probe' | 'waiting' | 'deep'
+
+export interface QueueLimitOptions {
+  readonly initial: number
+  readonly min: number
+  readonly max: number
+  /** Scales the queue that is aimed at. */
+  readonly queue: number
+}
+
+const LEAST_DEADLINE_MS = 2000
+const DEADLINE_DURATIONS = 60
+
+export class LimitState {
+  readonly baseline = new Baseline()
+  phase: Phase = 'slow-start'
+  protected options: QueueLimitOptions
+  protected readonly cohort = new Cohort()
+  protected readonly measures = new Measures()
+  protected readonly failures = new Failures()
+  protected readonly experiment = new Experiment(this.cohort, this.measures)
+  protected readonly restores = new Restores()
+  protected readonly tracking = new Tracking()
+  protected readonly schedule = new ProbeSchedule()
+  protected readonly aim: Aim
+  /** The limit with its fraction. */
+  protected exact: number
+  protected phaseMs: number
+  protected sequence = 0
+  /** Calls sent before the limit fell still show the queue that it made. */
+  protected validFrom = 0
+  /** Steady time minus wall time. */
+  protected aheadMs = 0
+
+  constructor(options: QueueLimitOptions, nowMs: number) {
+    this.options = options
+    this.aim = new Aim(options.queue, this.measures, this.baseline, this.experiment)
+    this.exact = options.initial
+    this.phaseMs = nowMs
+  }
+
+  /** Calls that may be in flight, a whole number. */
+  get limit(): number {
+    return Math.floor(this.exact + 1e-9)
+  }
+
+  /** The fast mean of latency, or what the last window found; NaN while nothing is known. */
+  get latency(): number {
+    const { fast, fastN, lastMean } = this.measures
+    return fastN > 0 ? fast : lastMean
+  }
+
+  /** From now on the limit rises to this at most. */
+  setMax(max: number): void {
+    this.options = { ...this.options, max, min: Math.min(this.options.min, max) }
+    this.setLimit(this.exact)
+  }
+
+  protected setLimit(limit: number): void {
+    const { min, max } = this.options
+    this.exact = limit > min ? Math.min(limit, max) : min
+  }
+
+  protected typicalMs(): number {
+    return this.measures.typicalMs(this.baseline)
+  }
+
+  protected isMeasured(nowMs: number): boolean {
+    const { cohort } = this
+    if (cohort.isSettled || !cohort.isSent) return cohort.isSettled
+    return cohort.isComplete(nowMs, this.measures.patience * this.typicalMs())
+  }
+
+  protected isOverdue(nowMs: number): boolean {
+    return nowMs - this.phaseMs > Math.max(LEAST_DEADLINE_MS, DEADLINE_DURATIONS * this.typicalMs())
+  }
+
+  protected restartSchedule(nowMs: number): void {
+    this.schedule.restart(nowMs, this.aheadMs, this.aim.probeMs(this.exact))
+  }
+}

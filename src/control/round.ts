@@ -1,0 +1,30 @@
+/**
+ * The verdict on a round of the climb: one turn of calls at a limit that has just been doubled. A limit of a few calls
+ * is doubled unless latency has clearly risen, since little is at stake; a larger one only when it has clearly not, and
+ * what is in between is measured a second time.
+ */
+export type Verdict = 'grow' | 'again' | 'knee'
+
+const CALM = 0.18
+const CLEAR = 0.26
+const SMALL_LIMIT = 8
+const SMALL_ERRORS = 2
+const FIRST_ERRORS = 0.5
+const SECOND_ERRORS = 1
+const FEW_CALLS = 8
+const MANY_CALLS = 60
+const SECOND_CALLS = 16
+
+/** `rise`: of the mean latency over the baseline, with its standard `error`, from `n` calls. */
+export function verdictOf(rise: number, error: number, n: number, limit: number, isSecond: boolean): Verdict {
+  const errors = limit < SMALL_LIMIT ? SMALL_ERRORS : isSecond ? SECOND_ERRORS : FIRST_ERRORS
+  if (rise <= CALM + errors * error) return 'grow'
+  if (isSecond) return 'knee'
+  return n < FEW_CALLS || (n < MANY_CALLS && rise < CLEAR + 2 * error) ? 'again' : 'knee'
+}
+
+/** Calls of a round: few calls in flight risk little, so half a turn must do; from eight on the whole turn is awaited. */
+export function callsOf(limit: number, isSecond: boolean): number {
+  if (isSecond) return Math.max(limit, limit < SMALL_LIMIT ? FEW_CALLS : SECOND_CALLS)
+  return limit < SMALL_LIMIT ? limit / 2 : limit
+}
