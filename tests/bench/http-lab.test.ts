@@ -2,13 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import { Attempts } from '../../bench/overload/http/attempts.ts'
 import { outcomeOf } from '../../bench/overload/http/client.ts'
-import { type Figures, MODEL, rowsOf } from '../../bench/overload/http/compare.ts'
+import { type Figures, MODEL, recoveryOf, rowsOf } from '../../bench/overload/http/compare.ts'
 import { LiveDownstream, type Ticket } from '../../bench/overload/http/live-downstream.ts'
 import { durationOf, HTTP_TRIALS, type HttpTrial, STORM, smokeTrials } from '../../bench/overload/http/scenarios.ts'
 import { afterShare, type StormRun, stormInModel, stormRows } from '../../bench/overload/http/storm.ts'
 import { comparisonText, stormText } from '../../bench/overload/http/table.ts'
 import { METASTABLE, TRIALS } from '../../bench/overload/scenarios.ts'
 import { HeadgateError } from '../../src/model/errors.ts'
+import { PhaseRecord } from '../../src/sim/record.ts'
 import type { Conditions, Outcome, Scenario } from '../../src/sim/scenario.ts'
 
 const constant: Conditions = { servers: 2, service: { kind: 'constant', meanMs: 50 }, network: { rttMs: 10 } }
@@ -165,7 +166,7 @@ describe('the client’s count', () => {
 
 describe('the tables', () => {
   const figures = (goodput: number, outageAttempts = 0): Figures => ({
-    ...{ goodput, p99Ms: 100, wasted: 0, outageAttempts, givenUp: 0 },
+    ...{ goodput, p99Ms: 100, wasted: 0, outageAttempts, recoveryMs: 2000, givenUp: 0 },
   })
   const outage = HTTP_TRIALS.find((trial) => trial.outage !== undefined) as HttpTrial
 
@@ -183,6 +184,7 @@ describe('the tables', () => {
       ['p99', null],
       ['waste', null],
       ['attempts in the outage', false],
+      ['recovery', true],
     ])
     const free = HTTP_TRIALS.find(({ isGoal }) => !isGoal) as HttpTrial
     expect(rowsOf(free, [figures(0.9)], [figures(0.1)])[0]?.holds).toBe(null)
@@ -193,6 +195,15 @@ describe('the tables', () => {
     const line = text.split('\n').find((each) => each.includes('goodput'))
     expect(line).toMatch(/0\.9 \(0\.9 to 0\.9\).* 0\.8 .*−0\.100.*\|difference\| ≤ 0\.05.*MISSED/)
     expect(rowsOf(outage, [figures(0.9)], [figures(0.8)])[0]).toMatchObject({ headgate: 0.8, peers: { [MODEL]: 0.9 } })
+  })
+
+  test('recovery is the end of the first half second with nine tenths of the oracle’s rate', () => {
+    const phase = new PhaseRecord('after', 1000, 2000, 1)
+    phase.successes = 200 // 10 in 100 ms
+    const series = (...counts: number[]): number[] => [...Array.from({ length: 10 }, () => 10), ...counts]
+    expect(recoveryOf(series(0, 0, 9, 9, 9, 9, 9, 0), phase)).toBe(700)
+    expect(recoveryOf(series(10, 10, 10, 10, 10), phase)).toBe(500)
+    expect(recoveryOf(series(0, 8, 8, 8, 8, 8, 8), phase)).toBe(Number.POSITIVE_INFINITY)
   })
 
   test('the storm has a verdict for each client', () => {

@@ -28,8 +28,12 @@ export interface HttpOptions {
 
 /** Runs of the model, which cost next to nothing. */
 const MODEL_SEEDS = 9
-/** Of several runs of one scenario, each begins so long after the one before: what is down then needs no machine. */
-const STAGGER_MS = 12_000
+/**
+ * Of several runs of one scenario, each begins so long after the one before that hardly two are busy at once: one
+ * starts while another is down, and the other comes back when the one is down. Busy runs that share two cores would
+ * show each other's load as latency.
+ */
+const STAGGER_MS = 19_000
 
 export async function overloadHttp({ scenario, seed, smoke, json }: HttpOptions): Promise<OverloadRow[]> {
   const headgate = (await loadAlgorithms()).algorithms.find(({ name }) => name === HEADGATE)

@@ -2,6 +2,7 @@
  * The model and a real server side by side: the same scenario, the same oracle, once with `Controller` as the client
  * in the simulation and once with Headgate's whole runtime over HTTP. Rows have the shape of the lab's.
  */
+import { type PhaseRecord, SAMPLE_MS } from '../../../src/sim/record.ts'
 import { median } from '../../harness.ts'
 import { type Algorithm, HEADGATE } from '../algorithms/registry.ts'
 import { measure, type PhaseScore } from '../measure.ts'
@@ -12,6 +13,10 @@ import type { HttpRun } from './run.ts'
 import { type HttpTrial, MOST_DIFFERENCE } from './scenarios.ts'
 
 export const MODEL = 'model'
+const RECOVERED = 0.9
+const SPAN_MS = 500
+/** The lab's goal after an outage. */
+const MOST_RECOVERY_MS = 6000
 
 /** One run, on either side. */
 export interface Figures {
@@ -22,27 +27,42 @@ export interface Figures {
   readonly wasted: number
   /** Sent while the downstream was down; 0 where it never is. */
   readonly outageAttempts: number
+  /** From the judged phase's start until half a second carried 90 % of the oracle's mean rate. */
+  readonly recoveryMs: number
   readonly givenUp: number
 }
 
 export function figuresOfModel({ scenario, judged, outage }: HttpTrial, algorithm: Algorithm, seed: number): Figures {
   const { phases } = measure(scenario, seed, gatesOf(algorithm, seed))
-  const { goodput, p99Ms, wasted } = phases[judged] as PhaseScore
+  const { goodput, p99Ms, wasted, recoveryMs } = phases[judged] as PhaseScore
   const outageAttempts = outage === undefined ? 0 : (phases[outage.phase] as PhaseScore).attempts
-  return { goodput, p99Ms, wasted, outageAttempts, givenUp: 0 }
+  return { goodput, p99Ms, wasted, outageAttempts, recoveryMs, givenUp: 0 }
 }
 
 /** Goodput is what the server answered in time; how long a call took is what the client saw. */
 export function figuresOfHttp({ scenario, judged, outage }: HttpTrial, run: HttpRun, seed: number): Figures {
   const { successes = 0, wastedShare = 0 } = run.phases[judged] ?? {}
-  const best = oracleRun(scenario, seed).phases[judged]?.successes ?? 0
+  const oracle = oracleRun(scenario, seed).phases[judged] as PhaseRecord
   return {
-    goodput: successes / best,
+    goodput: successes / oracle.successes,
     p99Ms: run.clientPhases[judged]?.p99Ms ?? 0,
     wasted: wastedShare,
     outageAttempts: outage === undefined ? 0 : (run.phases[outage.phase]?.attempts ?? 0),
+    recoveryMs: recoveryOf(run.successes, oracle),
     givenUp: run.givenUp,
   }
+}
+
+/** As the lab has it for scenarios of this size, see `measure.ts`. */
+export function recoveryOf(successes: readonly number[], { startMs, durationMs, perSecond }: PhaseRecord): number {
+  const span = SPAN_MS / SAMPLE_MS
+  const wanted = (RECOVERED * perSecond * SPAN_MS) / 1000
+  const first = startMs / SAMPLE_MS
+  for (let end = first + span; end <= first + durationMs / SAMPLE_MS; end += 1) {
+    const sum = successes.slice(end - span, end).reduce((total, count) => total + count, 0)
+    if (sum >= wanted) return (end - first) * SAMPLE_MS
+  }
+  return Number.POSITIVE_INFINITY
 }
 
 /** Medians of both sides; the goal for goodput is that they differ by no more than `MOST_DIFFERENCE`. */
@@ -80,6 +100,8 @@ export function rowsOf(trial: HttpTrial, model: readonly Figures[], http: readon
   if (trial.outage !== undefined) {
     const attempts = both((figures) => figures.outageAttempts)
     rows.push(row(`${name} · attempts in the outage`, 'attempts', attempts, { most: trial.outage.mostAttempts }))
+    const recovery = both((figures) => figures.recoveryMs)
+    rows.push(row(`${name} · recovery`, 'ms', recovery, { most: MOST_RECOVERY_MS }))
   }
   return rows
 }

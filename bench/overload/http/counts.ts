@@ -20,6 +20,8 @@ export interface PhaseCounts {
 export interface ServerCounts {
   readonly isOver: boolean
   readonly phases: readonly PhaseCounts[]
+  /** Of each `SAMPLE_MS` since the first phase began. */
+  readonly successes: readonly number[]
   /** Calls that hold a server or wait for one now. */
   readonly inside: number
   readonly loopDelayP99Ms: number

@@ -16,6 +16,8 @@ export type Side = 'headgate' | 'naive'
 export interface HttpRun {
   /** As the server counted. */
   readonly phases: readonly PhaseCounts[]
+  /** Of each `SAMPLE_MS`, as the server counted. */
+  readonly successes: readonly number[]
   /** As the client counted. */
   readonly clientPhases: readonly PhaseCounts[]
   readonly written: number
@@ -48,6 +50,7 @@ export async function runOverHttp(scenario: Scenario, side: Side, seed: number):
     if (!served.isOver) throw new Error('the client ended before the last phase')
     return {
       phases: served.phases.slice(0, scenario.phases.length),
+      successes: served.successes,
       clientPhases: counts.phases,
       written: counts.written,
       givenUp: counts.givenUp,

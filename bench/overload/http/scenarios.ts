@@ -39,9 +39,9 @@ function steady(name: string, durationMs: number, change: Partial<Conditions>, i
 function outage(kind: 'refuse' | 'hang' | 'reset', mostAttempts: number): HttpTrial {
   const name = `outage of 20 s by ${kind === 'refuse' ? '503' : kind}`
   const phases = [
-    phase('before', 8 * SECOND),
+    phase('before', 5 * SECOND),
     phase('down', 20 * SECOND, { outage: kind }),
-    phase('after', 15 * SECOND),
+    phase('after', 11 * SECOND),
   ]
   return {
     scenario: { name, phases, timeoutMs: 2 * SECOND },
@@ -53,21 +53,21 @@ function outage(kind: 'refuse' | 'hang' | 'reset', mostAttempts: number): HttpTr
 }
 
 export const HTTP_TRIALS: readonly HttpTrial[] = [
-  steady('steady', 20 * SECOND, {}),
-  steady('thrash', 20 * SECOND, { thrash: 0.5 }),
+  steady('steady', 15 * SECOND, {}),
+  steady('thrash', 15 * SECOND, { thrash: 0.5 }),
   {
     scenario: {
       name: 'drop by 70 %',
-      phases: [phase('before', 10 * SECOND), phase('after', 20 * SECOND, { servers: 6 })],
+      phases: [phase('before', 6 * SECOND), phase('after', 15 * SECOND, { servers: 6 })],
     },
     judged: 1,
     runs: 1,
     isGoal: true,
   },
-  steady('429 + Retry-After', 40 * SECOND, {
+  steady('429 + Retry-After', 30 * SECOND, {
     quota: { kind: 'bucket', perSecond: 100, burst: 50, retryAfter: SECOND },
   }),
-  steady('503 above 6 queued', 20 * SECOND, { queueLimit: 6 }, false),
+  steady('503 above 6 queued', 12 * SECOND, { queueLimit: 6 }, false),
   outage('refuse', 30),
   // As many as were in flight when it began, and 15.
   outage('hang', base.servers + 15),
@@ -80,9 +80,9 @@ export const STORM: Scenario = {
   timeoutMs: SECOND,
   source: { kind: 'poisson', perSecond: 280 },
   phases: [
-    phase('before', 8 * SECOND, { thrash: 0.5 }),
+    phase('before', 6 * SECOND, { thrash: 0.5 }),
     phase('trigger', 4 * SECOND, { thrash: 0.5, servers: 4 }),
-    phase('after', 14 * SECOND, { thrash: 0.5 }),
+    phase('after', 12 * SECOND, { thrash: 0.5 }),
   ],
 }
 

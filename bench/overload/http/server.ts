@@ -86,7 +86,8 @@ function begin(): void {
 function counts(): ServerCounts {
   live.advance(nowMs())
   const phases = live.record.phases.map(countsOf)
-  return { isOver: live.isOver, phases, inside: live.inside, loopDelayP99Ms: loopDelayP99Ms() }
+  const { successes } = live.record.series
+  return { isOver: live.isOver, phases, successes, inside: live.inside, loopDelayP99Ms: loopDelayP99Ms() }
 }
 
 const server = createServer((request, response) => {

@@ -70,6 +70,7 @@ function signed(value: number): string {
 
 function show(value: number): string {
   if (Number.isNaN(value)) return '–'
+  if (value === Number.POSITIVE_INFINITY) return 'never'
   if (Math.abs(value) >= 100) return value.toFixed(0)
   return Math.abs(value) >= 10 ? value.toFixed(1) : String(Number(value.toFixed(3)))
 }
