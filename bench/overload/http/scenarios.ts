@@ -90,9 +90,9 @@ export const STORM: Scenario = {
 export const NAIVE_CONCURRENCY = 500
 
 const SMOKE_TRIALS: ReadonlySet<string> = new Set(['steady', 'drop by 70 %', 'outage of 20 s by 503'])
-const SMOKE_MS = 3 * SECOND
+const SMOKE_MS = 2.5 * SECOND
 
-/** A few of them, with phases of three seconds: whether everything runs, not how well. */
+/** A few of them, with phases of at most 2.5 seconds: whether everything runs, not how well. */
 export function smokeTrials(): HttpTrial[] {
   return HTTP_TRIALS.filter(({ scenario }) => SMOKE_TRIALS.has(scenario.name)).map((trial) => ({
     ...trial,
