@@ -30,7 +30,7 @@ export class Lane {
 
 export class Lanes {
   /** By key, or by the index of the partition. */
-  readonly #lanes = new Map<string | number, Lane>()
+  #lanes = new Map<string | number, Lane>()
   readonly #order: 'key' | 'partition'
   readonly #onReady: (item: Item) => void
   #idle = 0
@@ -110,11 +110,12 @@ export class Lanes {
   }
 
   #dropIdle(): void {
+    const inUse = new Map<string | number, Lane>()
     for (const [key, lane] of this.#lanes) {
-      if (lane.holder !== null) continue
-      lane.dropped = true
-      this.#lanes.delete(key)
+      if (lane.holder === null) lane.dropped = true
+      else inUse.set(key, lane)
     }
+    this.#lanes = inUse
     this.#idle = 0
   }
 
