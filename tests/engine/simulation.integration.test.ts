@@ -68,6 +68,10 @@ test('seed 211: a stop under stalls that the healing overtakes is not held again
   run(211)
 })
 
+test('seed 1449: calls that take four times their time-out hold the breaker open until the healing makes them faster', () => {
+  run(1449)
+})
+
 test('the same seed gives the same commands at the same times', () => {
   for (const seed of [3, 17, 40, 99]) {
     const first = run(seed).outcome

@@ -380,7 +380,7 @@ export class World {
     const run: Run = { stage, value, attempt: item.attempt, heedsAbort: !this.#meets('handlerLate') }
     slot.attachment = run
     this.oracle.callStarted(stage.plan.name, value, this.#loopMs, item.attempt)
-    const durationMs = this.#latency(this.scenario.handlerMs) * (latency.chance(0.02) ? 10 : 1)
+    const durationMs = this.#latency(this.#handlerMs(stage.timeoutMs)) * (latency.chance(0.02) ? 10 : 1)
     if (this.#meets('handlerHangs')) return
     const [threw, result] = this.#handle(stage.plan, value)
     this.at(durationMs, () => this.#settle(run, slot, threw, result))
@@ -664,6 +664,12 @@ export class World {
     }
     this.oracle.callLimits(call.name, limits)
     this.engine.setLimits({ stages: { [call.name]: limits } })
+  }
+
+  /** A downstream that hardly ever answers in time is one of the faults: with those over, it does. */
+  #handlerMs(timeoutMs: number): number {
+    const { handlerMs } = this.scenario
+    return this.faults === NONE ? Math.min(handlerMs, timeoutMs / 4) : handlerMs
   }
 
   #latency(meanMs: number): number {
