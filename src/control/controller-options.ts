@@ -14,9 +14,8 @@ export interface ControllerOptions {
   /** The limit never rises above this. Default 1000. */
   readonly max?: number | undefined
   /**
-   * The queue that is aimed at in the downstream, as a multiple of .35·√limit calls (more
-   * where calls vary much by themselves). Default 1; less is gentler on
-   * latency, more is surer of throughput where calls vary much.
+   * The queue that is aimed at in the downstream, as a multiple of .35·√limit calls (more where calls vary much by
+   * themselves). Default 1; less is gentler on latency, more is surer of throughput.
    */
   readonly target?: number | undefined
   /** Retries granted for each success, by `admitRetry`. Default 0.1. */

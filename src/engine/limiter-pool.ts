@@ -119,10 +119,6 @@ export class LimiterPool {
     }
   }
 
-  get size(): number {
-    return this.#limiters.size
-  }
-
   learned(): LearnedPool | null {
     const learned: Record<string, Learned> = {}
     for (const [key, { limiter }] of this.#limiters)
