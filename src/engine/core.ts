@@ -11,7 +11,7 @@ import type { Admission } from './admission.ts'
 import { Chunk, type Refs } from './chunk.ts'
 import type { Command, Ports } from './commands.ts'
 import { Histogram } from './histogram.ts'
-import { DEAD_LETTERED, FILTERED, Item, membersOf, RETURNED, SKIPPED, WRITTEN } from './item.ts'
+import { DEAD_LETTERED, FILTERED, Item, leaveLanes, membersOf, RETURNED, SKIPPED, WRITTEN } from './item.ts'
 import type { LimiterPool } from './limiter-pool.ts'
 import type { Lot } from './lot.ts'
 import type { Partition } from './partition.ts'
@@ -59,7 +59,7 @@ export class Core {
 
   /** The item has ended; it leaves its lane, and its record is settled if nothing else of it is open. */
   finish(item: Item, fate: number): void {
-    if (item.lane !== null) item.lane.leave()
+    leaveLanes(item)
     const { root, partition } = item
     if (fate === RETURNED && root.members === null && !partition.fenced) partition.gaveBack(root.key, root.sequence)
     root.fate |= fate
@@ -113,7 +113,7 @@ export class Core {
         this.finish(item, fate)
         continue
       }
-      if (item.lane !== null) item.lane.leave()
+      leaveLanes(item)
       if (item.lot !== lot) {
         if (lot !== null) this.#finishRows(lot, rows, bytes, fate)
         lot = item.lot

@@ -26,6 +26,8 @@ export interface Failure {
 /** What holds an item's key for it. */
 export interface HeldLane {
   leave(): void
+  /** Of the last lane that an item was in: it has ended, or is in another one now. */
+  release(): void
 }
 
 export class Item {
@@ -47,7 +49,7 @@ export class Item {
   failure: Failure | null = null
   /** The lane of its key, until it leaves the stage or ends, and who waits behind it there. */
   lane: HeldLane | null = null
-  /** The last lane that it was in: it knows where items of its key go next. */
+  /** The last lane that it was in, until the item ends: it knows where items of its key go next. */
   lastLane: HeldLane | null = null
   laneNext: Item | null = null
   /** Of a batch: the items in it. */
@@ -77,6 +79,14 @@ export class Item {
   get key(): string | null {
     return this.lot.columns.keyAt(this.row)
   }
+}
+
+/** The item has ended: it holds no key any more, and where its key goes need not be known for its sake. */
+export function leaveLanes(item: Item): void {
+  if (item.lane !== null) item.lane.leave()
+  if (item.lastLane === null) return
+  item.lastLane.release()
+  item.lastLane = null
 }
 
 /** One of several outputs of `parent`; the root stays open until it has ended too. */

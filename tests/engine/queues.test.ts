@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Chunk } from '../../src/engine/chunk.ts'
 import { ChunkQueue } from '../../src/engine/chunk-queue.ts'
 import { FairQueue } from '../../src/engine/fair-queue.ts'
-import type { Item } from '../../src/engine/item.ts'
+import { type Item, leaveLanes } from '../../src/engine/item.ts'
 import { Lanes } from '../../src/engine/lanes.ts'
 import { Ring } from '../../src/engine/ring.ts'
 import { TimerHeap } from '../../src/engine/timer-heap.ts'
@@ -183,27 +183,32 @@ describe('lanes', () => {
     for (const item of items) lanes.enter(item)
     expect(lanes.size).toBe(100_000)
     for (const item of items) item.lane?.leave()
+    expect(lanes.size, 'the items have not ended: where their keys go is still known').toBe(100_000)
+    for (const item of items) leaveLanes(item)
     expect(lanes.size).toBeLessThanOrEqual(16_384)
   })
 
-  test('an item that comes from a lane of an earlier stage finds the lane of its key, dropped in between or not', () => {
-    const earlier = new Lanes('key', () => {})
-    const later = new Lanes('key', () => {})
+  test('lanes of later stages hang on those of the first and outlive no item', () => {
+    const stages = [new Lanes('key', () => {}), new Lanes('key', () => {}), new Lanes('key', () => {})] as const
+    const [first, left, right] = stages
     const partition = newPartition()
     const keys = Array.from({ length: 40_000 }, (_, at) => `key-${at}`)
-    const item = (at: number): Item => newItem(partition, at, keys[at])
-    const lines = keys.map((_, at) => [item(at), item(at), item(at)] as const)
-    for (const line of lines) for (const each of line) earlier.enter(each)
-    const moveOn = (each: Item): boolean => {
-      each.lane?.leave()
-      return later.enter(each)
+    const lines = keys.map((key, at) => [newItem(partition, at, key), newItem(partition, at, key)] as const)
+    const moveOn = (item: Item, to: Lanes): boolean => {
+      item.lane?.leave()
+      return to.enter(item)
     }
-    expect(lines.every(([first]) => moveOn(first))).toBe(true)
-    // The key is held: the next of it waits, whichever way it came.
-    expect([moveOn(lines[0]![1]), later.enter(item(0))]).toEqual([false, false])
-    for (const [first] of lines.slice(1)) first.lane?.leave()
-    expect(later.size).toBeLessThan(keys.length)
-    expect(lines.slice(1).every(([, second], at) => moveOn(second) && !later.enter(item(at + 1)))).toBe(true)
+    for (const line of lines) expect(line.map((item) => first.enter(item))).toEqual([true, false])
+    // Two branches: a key is held in each of them for itself.
+    for (const [one, other] of lines) expect([moveOn(one, left), moveOn(other, right)]).toEqual([true, true])
+    expect(stages.map(({ size }) => size)).toEqual([keys.length, 0, 0])
+    const late = newItem(partition, 0, keys[0])
+    expect([first.enter(late), moveOn(late, left)], 'the key is held in that branch').toEqual([true, false])
+    expect(left.purge((item) => item === late)).toEqual([late])
+    for (const items of lines.slice(1)) for (const item of items) leaveLanes(item)
+    expect(first.size).toBeLessThanOrEqual(16_384)
+    const again = newItem(partition, 0, keys[0])
+    expect([first.enter(again), moveOn(again, left)], 'it is held still').toEqual([true, false])
   })
 
   test('by partition, all records of a partition share a lane', () => {
