@@ -13,8 +13,9 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
 /** Alike for all sides. */
 const WARM_UP_MS = 4000
 
-/** Of two contenders, each this often. */
-const TURNS = 24
+/** Of two contenders, each this often and for about this long. */
+const TURNS = 60
+const TURN_SECONDS = 0.25
 
 async function timed(contender: Contender, n: number): Promise<number> {
   await contender.prepare?.(n)
@@ -26,13 +27,14 @@ async function timed(contender: Contender, n: number): Promise<number> {
 /** Each turn one after the other, the first one changing: what drifts hits both alike. */
 async function measureInTurns(ours: Contender, theirs: Contender): Promise<ChildReply> {
   const pairs: [number, number][] = []
+  const paces = new Map<Contender, number>()
   const warmUntilMs = performance.now() + 2 * WARM_UP_MS
   for (let turn = 0; pairs.length < TURNS; turn += 1) {
-    const sides = turn % 2 === 0 ? [ours, theirs] : [theirs, ours]
-    const values: number[] = []
-    for (const side of sides) values.push(await timed(side, side.fixed ?? side.warm))
-    const [first, second] = values as [number, number]
-    if (performance.now() > warmUntilMs) pairs.push(turn % 2 === 0 ? [first, second] : [second, first])
+    for (const side of turn % 2 === 0 ? [ours, theirs] : [theirs, ours]) {
+      const n = side.fixed ?? Math.max(side.warm, Math.ceil((paces.get(side) ?? 0) * TURN_SECONDS))
+      paces.set(side, await timed(side, n))
+    }
+    if (performance.now() > warmUntilMs) pairs.push([paces.get(ours) as number, paces.get(theirs) as number])
   }
   return {
     kind: 'measured',

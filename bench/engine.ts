@@ -67,7 +67,7 @@ export const bench: Bench = {
       headgate: 'accounting-on',
       peers: { 'without either': 'accounting-off' },
       goals: { 'without either': 1 / 1.03 },
-      inTurns: true,
+      inTurns: 'without either',
     },
   ],
   async contender(key) {

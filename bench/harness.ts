@@ -35,8 +35,8 @@ export interface Row {
   readonly peers: Readonly<Record<string, string>>
   /** The least ratio Headgate ÷ peer, by label. A peer without a goal is shown for comparison. */
   readonly goals: Readonly<Record<string, number>>
-  /** Both sides, of one peer, take turns in one process: for a difference smaller than that between two processes. */
-  readonly inTurns?: boolean
+  /** The label of the peer that takes turns with Headgate in one process: for a difference smaller than that between two. */
+  readonly inTurns?: string
 }
 
 export interface Bench {
@@ -116,12 +116,13 @@ export async function measureRow(
 
   for (let repeat = 0; repeat < repeats; repeat += 1) {
     const now = new Map<string, number>()
-    const labels = row.inTurns ? ['headgate'] : [...sides.keys()]
+    const labels = [...sides.keys()].filter((label) => label !== row.inTurns)
     // Each repeat starts with another side, so that none always runs on the coolest machine.
     for (let turn = 0; turn < labels.length; turn += 1) {
       const label = labels[(turn + repeat) % labels.length] as string
       if (label in skipped) continue
-      const reply = await measureInChild(bench, ...(row.inTurns ? sides.values() : [sides.get(label) as string]))
+      const together = label === 'headgate' && row.inTurns ? [label, row.inTurns] : [label]
+      const reply = await measureInChild(bench, ...together.map((each) => sides.get(each) as string))
       if (reply.kind !== 'measured') {
         skipped[label] = `${reply.kind}: ${reply.reason}`
         say(`${row.name}: ${label} skipped, ${skipped[label]}`)
@@ -129,9 +130,9 @@ export async function measureRow(
       }
       now.set(label, reply.value)
       values.get(label)?.push(reply.value)
-      for (const other of row.inTurns ? Object.keys(row.peers) : []) {
-        values.get(other)?.push(reply.other?.value as number)
-        ratios.get(other)?.push(reply.other?.ratio as number)
+      if (reply.other) {
+        values.get(row.inTurns as string)?.push(reply.other.value)
+        ratios.get(row.inTurns as string)?.push(reply.other.ratio)
       }
       for (const [name, value] of Object.entries(reply.notes)) notes[`${label}: ${name}`] = value
       say(`${row.name}: repeat ${repeat + 1}, ${label} ${formatValue(reply.value)} ${row.unit}`)
