@@ -5,8 +5,8 @@
  * The same inputs at the same times give the same commands.
  */
 import type { Assignment, Credit, Pulled, WriteResult } from '../model/connector.ts'
-import { classify, HeadgateError } from '../model/errors.ts'
-import type { AdmissionPlan, CommitPlan, Plan, StagePlan } from '../model/plan.ts'
+import { classify, type HeadgateError } from '../model/errors.ts'
+import type { CommitPlan, Plan, StagePlan } from '../model/plan.ts'
 import { Admission } from './admission.ts'
 import type { CallStage } from './call.ts'
 import type { Caller, Command, Ports, Writer } from './commands.ts'
@@ -15,6 +15,7 @@ import { type Flow, layOut } from './flow.ts'
 import { Intake } from './intake.ts'
 import { type Item, isFenced, isRevoking, isStarted } from './item.ts'
 import type { LearnedLimits, LearnedPool } from './limiter-pool.ts'
+import { checkLimits, type Limits } from './limits.ts'
 import type { Partition } from './partition.ts'
 import type { Slot } from './slots.ts'
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
@@ -31,18 +32,6 @@ export interface EngineOptions {
   readonly seed: number
   /** What `learned()` of an earlier engine gave. */
   readonly learned?: LearnedLimits | undefined
-}
-
-export interface StageLimits {
-  readonly concurrency?: number
-  readonly perSecond?: number
-  readonly timeoutMs?: number
-}
-
-export interface Limits {
-  readonly admission?: Partial<AdmissionPlan>
-  /** By the name of the call stage. */
-  readonly stages?: Readonly<Record<string, StageLimits>>
 }
 
 export class Engine {
@@ -180,9 +169,13 @@ export class Engine {
     this.#core.halt(error)
   }
 
-  /** Throws when limits name a stage that is not there. */
-  checkLimits({ stages }: Limits): void {
-    for (const name of Object.keys(stages ?? {})) this.#call(name)
+  /** Throws when limits name a stage that is not there, or a figure is none of its range. */
+  checkLimits(limits: Limits): void {
+    checkLimits(
+      limits,
+      this.#core.admission.limits,
+      this.#flow.calls.map(({ name }) => name),
+    )
   }
 
   setLimits({ admission, stages }: Limits): void {
@@ -345,10 +338,7 @@ export class Engine {
   }
 
   #call(name: string): CallStage {
-    const stage = this.#flow.calls.find((call) => call.name === name)
-    if (stage !== undefined) return stage
-    const known = this.#flow.calls.map((call) => `'${call.name}'`).join(', ') || 'none'
-    throw new HeadgateError('HG_OPTION_INVALID', `there is no call stage '${name}'; the call stages are: ${known}`)
+    return this.#flow.calls.find((call) => call.name === name)!
   }
 
   #intake(source: number): Intake {

@@ -4,8 +4,9 @@
  * Invariant: the engine is entered from `#pump` alone, never from within a handler.
  */
 import type { Caller, Command, Writer } from '../engine/commands.ts'
-import { Engine, type Limits } from '../engine/engine.ts'
+import { Engine } from '../engine/engine.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
+import type { Limits } from '../engine/limits.ts'
 import type { Slot } from '../engine/slots.ts'
 import type { Write } from '../engine/write.ts'
 import type { Assignment, Credit, Pulled, SinkBatch } from '../model/connector.ts'

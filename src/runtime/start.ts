@@ -2,8 +2,8 @@
  * Starts a plan and owns it while it runs: opens sinks and sources, drains within the deadline, and closes everything
  * again. The engine decides, the runner performs; this file is the life of the two from start to end.
  */
-import type { Limits } from '../engine/engine.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
+import type { Limits } from '../engine/limits.ts'
 import type { Sink, Source } from '../model/connector.ts'
 import { classify, describe, type HeadgateError } from '../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../model/logger.ts'
