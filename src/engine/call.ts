@@ -188,7 +188,7 @@ export class CallStage implements Stage, Caller {
     this.#slots.release(slot)
     this.#inFlightBytes -= item.bytes
     if (retry) line.retriesInFlight -= 1
-    this.#meter.ended(durationMs)
+    this.#meter.ended(durationMs, item.root.members === null ? 1 : item.root.members.length)
     if (isFenced(item)) {
       line.pooled.settled(permit, nowMs, IGNORED)
       this.#lines.left(line)
@@ -216,6 +216,7 @@ export class CallStage implements Stage, Caller {
   #failed(item: Item, line: CallLine, error: HeadgateError, nowMs: number): void {
     const spent = !error.retryable || item.charged >= this.plan.retry.attempts
     if (!this.#core.givesUp && !spent && !this.#core.halted) {
+      if (error.scope === 'record') this.#core.failures.note(item, error, this.name, nowMs)
       this.#retries.add(item, line, error, nowMs, this.#core.random.next())
       return
     }

@@ -10,6 +10,7 @@ import type { RecordCounts } from '../model/status.ts'
 import type { Admission } from './admission.ts'
 import { Chunk, type Refs } from './chunk.ts'
 import type { Command, Ports } from './commands.ts'
+import { Failures } from './failures.ts'
 import { Histogram } from './histogram.ts'
 import { DEAD_LETTERED, FILTERED, Item, membersOf, RETURNED, SKIPPED, WRITTEN } from './item.ts'
 import type { LimiterPool } from './limiter-pool.ts'
@@ -24,6 +25,7 @@ export class Core {
   readonly counts: RecordCounts = { in: 0, out: 0, filtered: 0, deadLettered: 0, skipped: 0, returned: 0, inFlight: 0 }
   /** From the source's timestamp to completion. */
   readonly latency = new Histogram()
+  readonly failures = new Failures()
   readonly deadLetters = new Map<Sink<DeadLetter>, Inlet>()
   /** By the name of the limiter that stages share, or of the stage that has its own. */
   readonly limiters = new Map<string, LimiterPool>()
@@ -71,6 +73,7 @@ export class Core {
 
   /** The item cannot be completed: the policy says what becomes of its records. */
   fail(item: Item, error: HeadgateError, stage: string, policy: FailurePolicy): void {
+    this.failures.note(item, error, stage, this.nowMs)
     if (error.scope === 'pipeline' || policy.kind === 'stop') {
       this.halt(describeFailure(item, error, stage))
       this.finish(item, RETURNED)

@@ -15,7 +15,7 @@ import { type Flow, layOut } from './flow.ts'
 import { Intake } from './intake.ts'
 import { type Item, isFenced, isRevoking, isStarted } from './item.ts'
 import type { LearnedLimits, LearnedPool } from './limiter-pool.ts'
-import { checkLimits, type Limits } from './limits.ts'
+import { checkLimits, type Limits, type PresentLimits, StageLimitsBook } from './limits.ts'
 import type { Partition } from './partition.ts'
 import type { Slot } from './slots.ts'
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
@@ -41,6 +41,7 @@ export class Engine {
   readonly #intakes: readonly Intake[]
   /** What it takes to fill every batch once. */
   readonly #batchRecords: number
+  readonly #limits: StageLimitsBook
   #pullFirst = 0
 
   constructor(plan: Plan, ports: Ports, options: EngineOptions) {
@@ -49,6 +50,7 @@ export class Engine {
     this.#core = new Core(ports, admission, options.seed, options.nowMs, options.wallOffsetMs)
     this.#flow = layOut(this.#core, plan, options.learned ?? {})
     this.#batchRecords = batchRecords(plan)
+    this.#limits = new StageLimitsBook(this.#flow.calls.map((call) => call.plan))
     this.#setFloor()
     let partitions = 0
     const commit: CommitPlan = plan.commit
@@ -119,6 +121,11 @@ export class Engine {
     stage.ran(ms)
   }
 
+  /** Starting a write kept the thread for `ms`. */
+  ranWrite(stage: Writer, write: Write, ms: number): void {
+    stage.ran(ms, write.records)
+  }
+
   wrote(stage: Writer, write: Write, result: WriteResult | { readonly threw: unknown }): void {
     stage.wrote(write, this.#core.loopMs, result)
   }
@@ -182,6 +189,12 @@ export class Engine {
     const { admission: gate } = this.#core
     if (admission !== undefined) gate.limits = { ...gate.limits, ...admission }
     for (const [name, limits] of Object.entries(stages ?? {})) this.#call(name).change(limits)
+    this.#limits.changed(stages)
+  }
+
+  /** The limits as they are now. */
+  limits(): PresentLimits {
+    return { admission: this.#core.admission.limits, stages: this.#limits.present() }
   }
 
   // ── The loop ─────────────────────────────────────────────────────────────

@@ -12,12 +12,19 @@ export class Histogram {
   readonly #counts = new Uint32Array((33 - STEP_BITS) * STEPS)
   #total = 0
   #max = 0
+  #sum = 0
 
   get total(): number {
     return this.#total
   }
 
+  /** Of all that was recorded, in ms. */
+  get sum(): number {
+    return this.#sum
+  }
+
   record(ms: number, times = 1): void {
+    this.#sum += ms * times
     if (ms > this.#max) this.#max = ms
     const units = ms > 0 ? Math.min(ms * UNITS_PER_MS, 0xffffffff) >>> 0 : 0
     const shift = 32 - STEP_BITS - Math.clz32(units | (STEPS - 1)) // 0 for the first, linear octave

@@ -40,6 +40,10 @@ export class SlotClock {
     }
   }
 
+  get atMs(): number {
+    return this.#atMs
+  }
+
   /** How many slots the stage has from now on. */
   resize(slots: number): void {
     this.#slots = slots

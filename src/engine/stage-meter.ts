@@ -4,7 +4,9 @@
  */
 import type { ErrorCode } from '../model/errors.ts'
 import type { StageStatus } from '../model/status.ts'
+import { Durations } from './durations.ts'
 import { Histogram } from './histogram.ts'
+import { ReasonClock } from './reason-clock.ts'
 import { AWAIT, BACKOFF, BLOCKED, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
 
 /** What holds back the slots that are free. */
@@ -19,6 +21,8 @@ export interface Waiting {
 
 export class StageMeter {
   readonly clock: SlotClock
+  readonly reasons: ReasonClock
+  readonly #durations = new Durations()
   readonly #latency = new Histogram()
   entered = 0
   left = 0
@@ -30,13 +34,14 @@ export class StageMeter {
   #overloaded = 0
   #failed = 0
   #timeouts = 0
-  #durationMs = 0
   /** Attempts of one loop tend to have begun in one loop, and so to last alike: they are recorded as a run. */
   #runMs = 0
+  #runRecords = 1
   #runLength = 0
 
   constructor(slots: number, nowMs: number) {
     this.clock = new SlotClock(slots, nowMs)
+    this.reasons = new ReasonClock(nowMs)
   }
 
   started(first: number, attempts: number): void {
@@ -44,16 +49,17 @@ export class StageMeter {
     this.#attempts += attempts
   }
 
-  /** One slot was busy for so long. */
-  ended(durationMs: number): void {
-    if (durationMs !== this.#runMs) this.#endRun()
+  /** One slot was busy for so long, with so many records. */
+  ended(durationMs: number, records = 1): void {
+    if (durationMs !== this.#runMs || records !== this.#runRecords) this.#endRun()
     this.#runMs = durationMs
+    this.#runRecords = records
     this.#runLength += 1
   }
 
   #endRun(): void {
     if (this.#runLength === 0) return
-    this.#durationMs += this.#runMs * this.#runLength
+    this.#durations.ended(this.#runRecords, this.#runMs, this.#runLength)
     this.#latency.record(this.#runMs, this.#runLength)
     this.#runLength = 0
   }
@@ -69,12 +75,14 @@ export class StageMeter {
   }
 
   /** User code ran for so long, in slots that were charged as awaiting. */
-  ran(ms: number): void {
+  ran(ms: number, records = 1): void {
     this.clock.charge(AWAIT, CPU, ms)
+    this.#durations.ran(records, ms)
   }
 
   account(limit: number, inFlight: number, pooling: number, waiting: Waiting): void {
     this.#endRun()
+    this.reasons.set(waiting.gate, this.clock.atMs)
     const { counts } = this.clock
     counts.fill(0)
     counts[AWAIT] = inFlight - pooling
@@ -106,6 +114,8 @@ export class StageMeter {
       limit,
       reason,
       states: this.clock.seconds(),
+      reasonSeconds: this.reasons.seconds(this.clock.atMs),
+      durations: this.#durations.sums(),
       latencyMs: this.#latency.status(),
       limiters: [],
     }
@@ -116,7 +126,7 @@ export class StageMeter {
     this.#endRun()
     const integralMs = this.clock.slotMs(AWAIT) + this.clock.slotMs(POOL) + this.clock.slotMs(CPU)
     if (integralMs < 1) return 0
-    return Math.abs(integralMs - this.#durationMs - openMs) / integralMs
+    return Math.abs(integralMs - this.#durations.totalMs - openMs) / integralMs
   }
 }
 

@@ -4,7 +4,9 @@
  */
 import { getHeapStatistics } from 'node:v8'
 import type { PartitionBacklog, Source } from '../model/connector.ts'
-import type { Status } from '../model/status.ts'
+import type { ProcessStatus, Status } from '../model/status.ts'
+import { ProcessClock } from './process-clock.ts'
+import type { Surroundings } from './status.ts'
 
 const SAMPLE_MS = 250
 const BACKLOG_EVERY = 4
@@ -14,13 +16,16 @@ const HEAP_SAMPLES = 4
 export interface SourceBacklog {
   readonly records: number | null
   readonly oldestMs: number | null
+  readonly partitions: readonly PartitionBacklog[]
 }
 
-export class Meter {
+export class Meter implements Surroundings {
   readonly #sources: readonly Source[]
   readonly #onSample: (heap: { usedBytes: number; limitBytes: number }) => void
   readonly #abort = new AbortController()
   readonly #heapSamples: number[] = []
+  readonly #clock = new ProcessClock()
+  #heapLimitBytes = 0
   readonly #backlogs: SourceBacklog[]
   readonly #asking: boolean[]
   readonly #rssStartBytes = process.memoryUsage.rss()
@@ -33,11 +38,12 @@ export class Meter {
   constructor(sources: readonly Source[], onSample: (heap: { usedBytes: number; limitBytes: number }) => void) {
     this.#sources = sources
     this.#onSample = onSample
-    this.#backlogs = sources.map(() => ({ records: null, oldestMs: null }))
+    this.#backlogs = sources.map(() => ({ records: null, oldestMs: null, partitions: [] }))
     this.#asking = sources.map(() => false)
   }
 
   start(): void {
+    this.#clock.start()
     this.#sample()
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS)
   }
@@ -47,6 +53,7 @@ export class Meter {
     clearInterval(this.#timer)
     this.#abort.abort()
     this.#readMemory()
+    this.#clock.stop()
   }
 
   backlog(source: number): SourceBacklog {
@@ -62,6 +69,15 @@ export class Meter {
     }
   }
 
+  process(): ProcessStatus {
+    return {
+      ...this.#clock.read(),
+      heapUsedBytes: this.#heapSamples.length === 0 ? 0 : Math.min(...this.#heapSamples),
+      heapLimitBytes: this.#heapLimitBytes,
+      rssBytes: this.#rssBytes,
+    }
+  }
+
   #sample(): void {
     const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = this.#readMemory()
     this.#heapSamples.push(usedBytes)
@@ -73,6 +89,7 @@ export class Meter {
 
   #readMemory(): { used_heap_size: number; heap_size_limit: number } {
     const heap = getHeapStatistics()
+    this.#heapLimitBytes = heap.heap_size_limit
     this.#rssBytes = process.memoryUsage.rss()
     this.#rssMaxBytes = Math.max(this.#rssMaxBytes, this.#rssBytes)
     this.#heapMaxBytes = Math.max(this.#heapMaxBytes, heap.used_heap_size)
@@ -102,5 +119,5 @@ function sum(partitions: readonly PartitionBacklog[]): SourceBacklog {
     if (oldestTimestampMs !== null)
       oldestMs = oldestMs === null ? oldestTimestampMs : Math.min(oldestMs, oldestTimestampMs)
   }
-  return { records, oldestMs }
+  return { records, oldestMs, partitions }
 }

@@ -267,11 +267,11 @@ export class Runner implements CallHost {
 
   async #write(stage: Writer, write: Write): Promise<void> {
     const shared = this.#writeSignals.take()
+    const startedMs = this.#world.nowMs()
     try {
-      const result = await stage.plan.sink.write(
-        write as SinkBatch<unknown> as SinkBatch<never>,
-        shared.controller.signal,
-      )
+      const written = stage.plan.sink.write(write as SinkBatch<unknown> as SinkBatch<never>, shared.controller.signal)
+      this.engine.ranWrite(stage, write, this.#world.nowMs() - startedMs)
+      const result = await written
       this.input(() => this.engine.wrote(stage, write, result))
     } catch (thrown) {
       this.log.warn({ sink: stage.name, records: write.records }, `a write failed: ${describe(thrown)}`)

@@ -25,6 +25,8 @@ function stage(given: Partial<StageStatus> & Pick<StageStatus, 'name' | 'kind'>)
     limit: null,
     reason: 'running',
     states: states({}),
+    reasonSeconds: {},
+    durations: { count: 0, records: 0, ms: 0, cpuMs: 0, bySize: [] },
     latencyMs: { p50: 41, p95: 80, p99: 128.4, max: 400 },
     limiters: [],
     ...given,
@@ -70,6 +72,7 @@ export function sampleStatus(seconds: number, given: Partial<Status> = {}): Stat
     },
     completionPerSecond: 333,
     latencyMs: { p50: 1200, p95: 3000, p99: 3400, max: 9000 },
+    latencyTotalMs: 1300 * times(333),
     queueAgeMs: 190_000,
     admission: { records: 1204, limitRecords: 10_000, bytes: 1_250_000, limitBytes: 67_108_864, reason: 'residence' },
     places: [
@@ -93,6 +96,8 @@ export function sampleStatus(seconds: number, given: Partial<Status> = {}): Stat
         commitFailures: 0,
         uncommittedRecords: 512,
         reason: 'credit',
+        states: { FETCH: 0, COMMIT: 0, BLOCKED: seconds, NO_INPUT: 0 },
+        byPartition: [],
       },
     ],
     stages: [
@@ -122,6 +127,17 @@ export function sampleStatus(seconds: number, given: Partial<Status> = {}): Stat
       }),
     ],
     checks: { statesError: 0.001, littleError: 0.02 },
+    process: {
+      loopActiveMs: 120 * seconds,
+      loopMs: 1000 * seconds,
+      gcMs: 8 * seconds,
+      threadCpuMs: 118 * seconds,
+      heapUsedBytes: 52e6,
+      heapLimitBytes: 4_345e6,
+      rssBytes: 142e6,
+    },
+    lastFailures: [],
+    hotKeys: [],
     memory: { rssStartBytes: 98e6, rssMaxBytes: 151e6, rssEndBytes: 142e6, heapMaxBytes: 61e6 },
     verdict:
       'Throttling: fraud sustains 333/s and is used at 98%; the backlog waits in payments, memory is flat. ' +
