@@ -4,6 +4,7 @@
  * other writers are captured, and whatever way the process ends, the cursor comes back.
  */
 import { createLogUpdate } from 'log-update'
+import type { Diagnosis } from '../../model/diagnosis.ts'
 import type { Status } from '../../model/status.ts'
 import { captureLines } from './capture.ts'
 import { History } from './history.ts'
@@ -15,6 +16,8 @@ const SHOW_CURSOR = '\u001b[?25h'
 
 export interface LiveOptions {
   readonly status: () => Status
+  /** The present diagnosis; undefined while there is none. */
+  readonly diagnose?: (() => Diagnosis | undefined) | undefined
   readonly stream: NodeJS.WriteStream
   readonly colour: boolean
 }
@@ -26,7 +29,7 @@ export interface LiveView {
   stop(last?: Status): void
 }
 
-export function startLiveView({ status, stream, colour }: LiveOptions): LiveView {
+export function startLiveView({ status, diagnose, stream, colour }: LiveOptions): LiveView {
   const write = stream.write.bind(stream)
   const screen = {
     write,
@@ -44,7 +47,8 @@ export function startLiveView({ status, stream, colour }: LiveOptions): LiveView
 
   const draw = (shown: Status): void => {
     history.add(shown)
-    update(renderView(shown, { columns: stream.columns || 80, rows: stream.rows, colour, history, note: sentence }))
+    const view = { columns: stream.columns || 80, rows: stream.rows, colour, history, note: sentence }
+    update(renderView(shown, { ...view, diagnosis: diagnose?.() }))
   }
   const showCursor = (): void => {
     write(SHOW_CURSOR)
