@@ -25,6 +25,8 @@ export class Core {
   readonly counts: RecordCounts = { in: 0, out: 0, filtered: 0, deadLettered: 0, skipped: 0, returned: 0, inFlight: 0 }
   /** From the source's timestamp to completion. */
   readonly latency = new Histogram()
+  /** How long attempts or writes take, by the name of their stage. */
+  readonly stageLatencies = new Map<string, Histogram>()
   readonly failures = new Failures()
   readonly deadLetters = new Map<Sink<DeadLetter>, Inlet>()
   /** By the name of the limiter that stages share, or of the stage that has its own. */
@@ -57,6 +59,12 @@ export class Core {
     this.nowMs = nowMs
     this.loopMs = nowMs
     this.wallOffsetMs = wallOffsetMs
+  }
+
+  latencyOf(stage: string): Histogram {
+    const latency = new Histogram()
+    this.stageLatencies.set(stage, latency)
+    return latency
   }
 
   /** The item has ended; it leaves its lane, and its record is settled if nothing else of it is open. */

@@ -12,6 +12,7 @@ import type { CallStage } from './call.ts'
 import type { Caller, Command, Ports, Writer } from './commands.ts'
 import { Core } from './core.ts'
 import { type Flow, layOut } from './flow.ts'
+import type { Latencies } from './histogram.ts'
 import { Intake } from './intake.ts'
 import { type Item, isFenced, isRevoking, isStarted } from './item.ts'
 import type { LearnedLimits, LearnedPool } from './limiter-pool.ts'
@@ -279,6 +280,13 @@ export class Engine {
       if (own !== null) learned[name] = own
     }
     return learned
+  }
+
+  /** How long records, attempts and writes took since the start. */
+  latencies(): Latencies {
+    const { latency, stageLatencies } = this.#core
+    const stages = [...stageLatencies].map(([name, each]) => [name, each.copy()] as const)
+    return { flow: latency.copy(), stages: Object.fromEntries(stages) }
   }
 
   snapshot(): EngineSnapshot {

@@ -68,7 +68,7 @@ export class SinkStage implements Stage, Writer {
     this.#limit = this.#strict ? 1 : maxInFlightWrites
     this.#lanes =
       plan.order === 'none' || atomic ? null : new Lanes(plan.order, (item) => this.#queue.push(Chunk.ofItems([item])))
-    this.#meter = new StageMeter(this.#limit, core.nowMs)
+    this.#meter = new StageMeter(this.#limit, core.nowMs, core.latencyOf(plan.name))
   }
 
   /** A sink that writes whole batches lets the next one fill up until it has taken the last. */

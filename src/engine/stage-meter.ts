@@ -23,7 +23,7 @@ export class StageMeter {
   readonly clock: SlotClock
   readonly reasons: ReasonClock
   readonly #durations = new Durations()
-  readonly #latency = new Histogram()
+  readonly #latency: Histogram
   entered = 0
   left = 0
   /** Handlers that did not settle even after their signal was aborted. */
@@ -39,7 +39,9 @@ export class StageMeter {
   #runRecords = 1
   #runLength = 0
 
-  constructor(slots: number, nowMs: number) {
+  /** `latency`: where the durations go. */
+  constructor(slots: number, nowMs: number, latency = new Histogram()) {
+    this.#latency = latency
     this.clock = new SlotClock(slots, nowMs)
     this.reasons = new ReasonClock(nowMs)
   }

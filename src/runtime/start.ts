@@ -2,8 +2,9 @@
  * Starts a plan and owns it while it runs: opens sinks and sources, drains within the deadline, and closes everything
  * again. The engine decides, the runner performs; this file is the life of the two from start to end.
  */
+import type { Latencies } from '../engine/histogram.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
-import type { Limits } from '../engine/limits.ts'
+import type { Limits, PresentLimits } from '../engine/limits.ts'
 import type { Sink, Source } from '../model/connector.ts'
 import { classify, describe, type HeadgateError } from '../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../model/logger.ts'
@@ -34,6 +35,8 @@ export interface StartOptions {
 export interface Running {
   /** What it is doing now; some 100 µs, so not for the hot path. */
   status(): Status
+  /** How long records, attempts and writes took since the start, as counts by duration: for histograms and quantiles of a window. */
+  latencies(): Latencies
   /**
    * Stops pulling, finishes what was started, gives the rest back uncommitted. After `withinMs` (default: the
    * pipeline's `drainMs`) what is still open is aborted and given back too.
@@ -46,6 +49,8 @@ export interface Running {
   resume(): void
   /** Changes limits from now on. Throws `HG_OPTION_INVALID` for a stage that is not there or a figure that is none. */
   setLimits(limits: Limits): void
+  /** The limits as they are now, also those that were never changed. */
+  limits(): PresentLimits
   /** What the adaptive limiters have found, as plain JSON, for `start({ learned })` of a later run. */
   learned(): LearnedLimits
   /** What a drain is waiting for, in words. */
@@ -175,6 +180,14 @@ class Life implements Running {
 
   setLimits(limits: Limits): void {
     this.#runner.setLimits(limits)
+  }
+
+  latencies(): Latencies {
+    return this.#runner.engine.latencies()
+  }
+
+  limits(): PresentLimits {
+    return this.#runner.engine.limits()
   }
 
   learned(): LearnedLimits {
