@@ -130,7 +130,7 @@ export class BatchStage implements Stage {
   }
 
   statuses(): StageStatus[] {
-    return [this.#meter.status(this.name, 'batch', this.#reasonNow(), 0, 1)]
+    return [this.#meter.status(this.name, 'batch', this.#reasonNow(), 0, 1, { batchRecords: this.#plan.records })]
   }
 
   #reasonNow(): string {

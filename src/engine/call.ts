@@ -188,7 +188,7 @@ export class CallStage implements Stage, Caller {
     this.#slots.release(slot)
     this.#inFlightBytes -= item.bytes
     if (retry) line.retriesInFlight -= 1
-    this.#meter.ended(durationMs, item.root.members === null ? 1 : item.root.members.length)
+    this.#meter.ended(durationMs, item.root.members?.length ?? 1, slot.beside)
     if (isFenced(item)) {
       line.pooled.settled(permit, nowMs, IGNORED)
       this.#lines.left(line)
@@ -368,7 +368,9 @@ export class CallStage implements Stage, Caller {
   }
 
   statuses(): StageStatus[] {
-    const status = this.#meter.status(this.name, 'call', this.#reason, this.#slots.size, this.#lines.limit())
+    const settings = { order: this.plan.order, perSecond: this.#rate?.perSecond ?? null, timeoutMs: this.#timeoutMs }
+    const { limit } = this
+    const status = this.#meter.status(this.name, 'call', this.#reason, this.#slots.size, limit, settings)
     return [{ ...status, limiters: this.#lines.statuses() }]
   }
 

@@ -1,8 +1,9 @@
 /**
  * How long attempts or writes took by how many records they carried: sums in one bucket for each power of two, from
- * which the doctor fits the fixed part of a write and the part that grows with its records.
+ * which the doctor fits the fixed part of a write and the part that grows with its records; and by how many others were
+ * in flight when they began, from which it tells a slow downstream from one that queues.
  */
-import type { DurationSums, SizeSums } from '../model/status.ts'
+import type { DurationSums, InFlightSums, SizeSums } from '../model/status.ts'
 
 const BUCKETS = 24
 
@@ -11,9 +12,14 @@ export class Durations {
   readonly #records = new Float64Array(BUCKETS)
   readonly #ms = new Float64Array(BUCKETS)
   readonly #cpuMs = new Float64Array(BUCKETS)
+  readonly #countBeside = new Float64Array(BUCKETS)
+  readonly #msBeside = new Float64Array(BUCKETS)
 
-  /** `times` attempts of so many records each took so long each. */
-  ended(records: number, ms: number, times: number): void {
+  /** `times` attempts of so many records each, begun beside so many others, took so long each. */
+  ended(records: number, ms: number, times: number, beside: number): void {
+    const other = bucketOf(beside + 1)
+    this.#countBeside[other] = (this.#countBeside[other] as number) + times
+    this.#msBeside[other] = (this.#msBeside[other] as number) + ms * times
     const bucket = bucketOf(records)
     this.#count[bucket] = (this.#count[bucket] as number) + times
     this.#records[bucket] = (this.#records[bucket] as number) + records * times
@@ -45,7 +51,12 @@ export class Durations {
       total.ms += ms
       total.cpuMs += cpuMs
     }
-    return { ...total, bySize }
+    const byInFlight: InFlightSums[] = []
+    for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
+      const count = this.#countBeside[bucket] as number
+      if (count > 0) byInFlight.push({ fromInFlight: 2 ** bucket - 1, count, ms: this.#msBeside[bucket] as number })
+    }
+    return { ...total, bySize, byInFlight }
   }
 }
 

@@ -365,6 +365,7 @@ export class Intake {
       commits: this.#commits,
       commitFailures: this.#commitFailures,
       uncommittedRecords,
+      limitUncommitted: this.#core.admission.limits.uncommittedRecords,
       reason: this.#reason,
       states: this.#lane.seconds(this.#core.nowMs),
       byPartition: most.slice(0, MOST_PARTITIONS_SHOWN).map((partition) => partition.status()),

@@ -16,6 +16,7 @@ import { FILTERED, type Item, isFenced, RETURNED } from './item.ts'
 import { ReasonClock } from './reason-clock.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
 import type { Inlet, Place, Stage } from './stage.ts'
+import { NO_SETTINGS } from './stage-meter.ts'
 import { filterLoop, type Handler, type Loop, type LoopState, mapLoop, ownCopy, tapLoop } from './sync-loops.ts'
 
 export class Segment implements Stage {
@@ -238,6 +239,7 @@ class SyncStep {
       reason,
       states: this.clock.seconds(),
       reasonSeconds,
+      settings: NO_SETTINGS,
       durations: NO_DURATIONS,
       latencyMs: NO_LATENCY,
       limiters: [],

@@ -341,7 +341,12 @@ export class SinkStage implements Stage, Writer {
 
   statuses(): StageStatus[] {
     const kind = this.#role.deadLettersOf === null ? 'sink' : 'dead-letter'
-    return [this.#meter.status(this.name, kind, this.#reason, this.#writes.size, this.#limit)]
+    return [
+      this.#meter.status(this.name, kind, this.#reason, this.#writes.size, this.#limit, {
+        order: this.plan.order,
+        batchRecords: this.plan.sink.capabilities.maxBatchRecords,
+      }),
+    ]
   }
 
   littleError(nowMs: number): number {

@@ -3,11 +3,13 @@
  * `littleError` compares the slots' time integral with the sum of the durations: two ways to the same figure.
  */
 import type { ErrorCode } from '../model/errors.ts'
-import type { StageStatus } from '../model/status.ts'
+import type { StageSettings, StageStatus } from '../model/status.ts'
 import { Durations } from './durations.ts'
 import { Histogram } from './histogram.ts'
 import { ReasonClock } from './reason-clock.ts'
 import { AWAIT, BACKOFF, BLOCKED, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
+
+export const NO_SETTINGS: StageSettings = { order: null, perSecond: null, timeoutMs: null, batchRecords: null }
 
 /** What holds back the slots that are free. */
 export interface Waiting {
@@ -37,6 +39,7 @@ export class StageMeter {
   /** Attempts of one loop tend to have begun in one loop, and so to last alike: they are recorded as a run. */
   #runMs = 0
   #runRecords = 1
+  #runBeside = 0
   #runLength = 0
 
   /** `latency`: where the durations go. */
@@ -51,17 +54,19 @@ export class StageMeter {
     this.#attempts += attempts
   }
 
-  /** One slot was busy for so long, with so many records. */
-  ended(durationMs: number, records = 1): void {
-    if (durationMs !== this.#runMs || records !== this.#runRecords) this.#endRun()
+  /** One slot was busy for so long, with so many records, begun beside so many others. */
+  ended(durationMs: number, records = 1, beside = 0): void {
+    const alike = Math.clz32(beside + 1) === Math.clz32(this.#runBeside + 1)
+    if (durationMs !== this.#runMs || records !== this.#runRecords || !alike) this.#endRun()
     this.#runMs = durationMs
     this.#runRecords = records
+    this.#runBeside = beside
     this.#runLength += 1
   }
 
   #endRun(): void {
     if (this.#runLength === 0) return
-    this.#durations.ended(this.#runRecords, this.#runMs, this.#runLength)
+    this.#durations.ended(this.#runRecords, this.#runMs, this.#runLength, this.#runBeside)
     this.#latency.record(this.#runMs, this.#runLength)
     this.#runLength = 0
   }
@@ -99,7 +104,14 @@ export class StageMeter {
     counts[IDLE] = (counts[IDLE] as number) + free
   }
 
-  status(name: string, kind: string, reason: string, inFlight: number, limit: number): StageStatus {
+  status(
+    name: string,
+    kind: string,
+    reason: string,
+    inFlight: number,
+    limit: number,
+    settings: Partial<StageSettings> = {},
+  ): StageStatus {
     this.#endRun()
     return {
       name,
@@ -117,6 +129,7 @@ export class StageMeter {
       reason,
       states: this.clock.seconds(),
       reasonSeconds: this.reasons.seconds(this.clock.atMs),
+      settings: { ...NO_SETTINGS, ...settings },
       durations: this.#durations.sums(),
       latencyMs: this.#latency.status(),
       limiters: [],

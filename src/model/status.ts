@@ -95,11 +95,22 @@ export interface StageStatus {
   states: Record<SlotState, number>
   /** Seconds for which each reason held since the start. */
   reasonSeconds: Record<string, number>
+  settings: StageSettings
   /** Attempts or writes that ended. */
   durations: DurationSums
   latencyMs: LatencyStatus
   /** Of a call stage: its limiters, those with the most waiting first, eight at most. */
   limiters: LimiterStatus[]
+}
+
+/** What a stage was told, as far as the doctor has to know; null where the stage has no such setting. */
+export interface StageSettings {
+  order: 'none' | 'key' | 'partition' | null
+  /** Starts a second at most. */
+  perSecond: number | null
+  timeoutMs: number | null
+  /** Records in one batch or write at most. */
+  batchRecords: number | null
 }
 
 /** Sums over attempts or writes that ended. */
@@ -111,6 +122,14 @@ export interface DurationSums {
   cpuMs: number
   /** The same for those that carried from `fromRecords` up to twice as many records; sizes without any are left out. */
   bySize: SizeSums[]
+  /** The same of attempts by how many others were in flight when they began, from `fromInFlight` up to twice as many. */
+  byInFlight: InFlightSums[]
+}
+
+export interface InFlightSums {
+  fromInFlight: number
+  count: number
+  ms: number
 }
 
 export interface SizeSums {
@@ -141,6 +160,8 @@ export interface SourceStatus {
   commitFailures: number
   /** Completed and not yet committed. */
   uncommittedRecords: number
+  /** Records a partition may have delivered and not committed. */
+  limitUncommitted: number
   reason: string
   /** Seconds that its lane spent in each state since the start. */
   states: Record<LaneState, number>
@@ -170,8 +191,10 @@ export interface ProcessStatus {
   /** All time, of the same clock. */
   loopMs: number
   gcMs: number
-  /** CPU time of the main thread; null where the platform does not tell it apart from other threads. */
-  threadCpuMs: number | null
+  /** Time in the engine's turns, the synchronous stages and the starting of calls and writes included. */
+  turnsMs: number
+  /** CPU time of the thread, or of the whole process where the platform does not tell them apart. */
+  cpuMs: number
   heapUsedBytes: number
   heapLimitBytes: number
   rssBytes: number

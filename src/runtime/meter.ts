@@ -69,7 +69,7 @@ export class Meter implements Surroundings {
     }
   }
 
-  process(): ProcessStatus {
+  process(): Omit<ProcessStatus, 'turnsMs'> {
     return {
       ...this.#clock.read(),
       heapUsedBytes: this.#heapSamples.length === 0 ? 0 : Math.min(...this.#heapSamples),

@@ -5,10 +5,13 @@
 import { constants, type PerformanceEntry, PerformanceObserver, performance } from 'node:perf_hooks'
 import type { ProcessStatus } from '../model/status.ts'
 
-/** Node.js 23.9 and later. */
-type ThreadCpuUsage = () => { readonly user: number; readonly system: number }
+type CpuUsage = () => { readonly user: number; readonly system: number }
+type Figures = Pick<ProcessStatus, 'loopActiveMs' | 'loopMs' | 'gcMs' | 'cpuMs'>
 
-const threadCpuUsage = (process as { threadCpuUsage?: ThreadCpuUsage }).threadCpuUsage?.bind(process)
+/** Of the thread from Node.js 23.9 on. */
+const cpuUsage: CpuUsage = (
+  (process as { threadCpuUsage?: CpuUsage }).threadCpuUsage ?? (() => process.cpuUsage())
+).bind(process)
 
 export class ProcessClock {
   #gcMs = 0
@@ -16,7 +19,7 @@ export class ProcessClock {
   #loop = performance.eventLoopUtilization()
   #cpuMs = cpuMs()
   /** Once stopped: the figures as they were then. */
-  #last: Pick<ProcessStatus, 'loopActiveMs' | 'loopMs' | 'gcMs' | 'threadCpuMs'> | null = null
+  #last: Figures | null = null
 
   start(): void {
     this.#loop = performance.eventLoopUtilization()
@@ -32,22 +35,15 @@ export class ProcessClock {
     this.#observer?.disconnect()
   }
 
-  read(): Pick<ProcessStatus, 'loopActiveMs' | 'loopMs' | 'gcMs' | 'threadCpuMs'> {
+  read(): Figures {
     if (this.#last !== null) return this.#last
     const { active, idle } = performance.eventLoopUtilization(this.#loop)
-    const usedMs = cpuMs()
-    return {
-      loopActiveMs: active,
-      loopMs: active + idle,
-      gcMs: this.#gcMs,
-      threadCpuMs: usedMs === null || this.#cpuMs === null ? null : usedMs - this.#cpuMs,
-    }
+    return { loopActiveMs: active, loopMs: active + idle, gcMs: this.#gcMs, cpuMs: cpuMs() - this.#cpuMs }
   }
 }
 
-function cpuMs(): number | null {
-  if (threadCpuUsage === undefined) return null
-  const { user, system } = threadCpuUsage()
+function cpuMs(): number {
+  const { user, system } = cpuUsage()
   return (user + system) / 1000
 }
 

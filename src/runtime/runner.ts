@@ -45,6 +45,8 @@ export class Runner implements CallHost {
   #settledSlots: Slot[] = []
   #scheduled = false
   #turnMs = 0
+  /** Spent in turns so far. */
+  turnsMs = 0
   #wallOffsetMs: number
   #timer: NodeJS.Timeout | undefined
   #timerMs = Number.POSITIVE_INFINITY
@@ -197,8 +199,9 @@ export class Runner implements CallHost {
   readonly #pump = (): void => {
     this.#scheduled = false
     if (this.#ended) return
+    const startedMs = this.#world.nowMs()
     try {
-      this.engine.advance(this.#world.nowMs())
+      this.engine.advance(startedMs)
       this.#feed()
       this.engine.resume()
       for (const command of this.engine.takeCommands()) this.#perform(command)
@@ -207,6 +210,7 @@ export class Runner implements CallHost {
     } catch (thrown) {
       this.#finish(classify(thrown))
     }
+    this.turnsMs += this.#world.nowMs() - startedMs
   }
 
   #feed(): void {

@@ -145,6 +145,7 @@ class Life implements Running {
       nowMs: this.#world.wallMs(),
       snapshot: this.#runner.engine.snapshot(),
       meter: this.#meter,
+      turnsMs: this.#runner.turnsMs,
     })
   }
 

@@ -72,8 +72,26 @@ const durations = z
         }),
       )
       .describe('The same for those that carried from fromRecords up to twice as many records.'),
+    byInFlight: z
+      .array(
+        z.strictObject({
+          fromInFlight: tally('The fewest others that were in flight when one of these began.'),
+          count: tally('Attempts.'),
+          ms: amount('Sum of durations, milliseconds.'),
+        }),
+      )
+      .describe('The same by how many others were in flight when they began.'),
   })
   .describe('Attempts or writes that ended since the start.')
+
+const stageSettings = z
+  .strictObject({
+    order: z.enum(['none', 'key', 'partition']).nullable().describe('What may not overtake what; null: no matter.'),
+    perSecond: amount('Rate.').nullable().describe('Starts a second at most; null when not limited.'),
+    timeoutMs: amount('Time.').nullable().describe('How long an attempt may take, milliseconds.'),
+    batchRecords: tally('Records.').nullable().describe('Records in one batch or write at most.'),
+  })
+  .describe('What the stage was told.')
 
 const lane = z
   .strictObject({
@@ -105,7 +123,8 @@ const processSchema = z
     loopActiveMs: amount('Time in which the event loop had something to do, milliseconds.'),
     loopMs: amount('All time of the same clock, milliseconds.'),
     gcMs: amount('Time in garbage collection, milliseconds.'),
-    threadCpuMs: amount('CPU.').nullable().describe('CPU time of the main thread, milliseconds; null when unknown.'),
+    turnsMs: amount("Time in the engine's turns, the stages that run in them included, milliseconds."),
+    cpuMs: amount('CPU time of the thread, or of the process where it is not told apart, milliseconds.'),
     heapUsedBytes: amount('Heap in use after the last collections, bytes.'),
     heapLimitBytes: amount('The most it may be, bytes.'),
     rssBytes: amount('Resident memory, bytes.'),
@@ -164,6 +183,7 @@ const source = z
     commitFailures: tally('Commits that failed.'),
     uncommittedRecords: tally('Records completed and not committed yet.'),
     reason: reason('Why nothing more is pulled at this moment.'),
+    limitUncommitted: amount('Records a partition may have delivered and not committed.'),
     states: lane,
     byPartition: z.array(partition).describe('The partitions assigned here, 256 at most.'),
   })
@@ -213,6 +233,7 @@ const stage = z
     reason: reason('Why the stage starts nothing more at this moment.'),
     states,
     reasonSeconds: z.record(z.string(), amount('Seconds.')).describe('Seconds for which each reason held.'),
+    settings: stageSettings,
     durations,
     latencyMs: latency('Duration of one attempt, milliseconds.'),
     limiters: z.array(limiter).describe('Limiters of a call stage, those with the most waiting first, eight at most.'),

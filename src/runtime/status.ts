@@ -13,7 +13,7 @@ export interface Surroundings {
     readonly partitions: readonly PartitionBacklog[]
   }
   memory(): Status['memory']
-  process(): ProcessStatus
+  process(): Omit<ProcessStatus, 'turnsMs'>
 }
 
 export interface StatusInput {
@@ -24,9 +24,20 @@ export interface StatusInput {
   readonly nowMs: number
   readonly snapshot: EngineSnapshot
   readonly meter: Surroundings
+  /** Spent in the engine's turns so far. */
+  readonly turnsMs: number
 }
 
-export function makeStatus({ pipeline, state, error, startedAtMs, nowMs, snapshot, meter }: StatusInput): Status {
+export function makeStatus({
+  pipeline,
+  state,
+  error,
+  startedAtMs,
+  nowMs,
+  snapshot,
+  meter,
+  turnsMs,
+}: StatusInput): Status {
   const perSecond = snapshot.completionPerSecond ?? 0
   const sources: SourceStatus[] = snapshot.sources.map((source, index) => {
     const { records, oldestMs, partitions } = meter.backlog(index)
@@ -67,7 +78,7 @@ export function makeStatus({ pipeline, state, error, startedAtMs, nowMs, snapsho
     sources,
     stages: snapshot.stages,
     checks: snapshot.checks,
-    process: meter.process(),
+    process: { ...meter.process(), turnsMs },
     lastFailures: snapshot.lastFailures,
     hotKeys: snapshot.hotKeys,
     memory: meter.memory(),
