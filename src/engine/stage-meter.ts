@@ -83,7 +83,7 @@ export class StageMeter {
 
   /** User code ran for so long, in slots that were charged as awaiting. */
   ran(ms: number, records = 1): void {
-    this.clock.charge(AWAIT, CPU, ms)
+    this.clock.ranOfAwait(ms)
     this.#durations.ran(records, ms)
   }
 
