@@ -2,6 +2,7 @@
  * What the console's server sends and takes, as plain JSON: the page and `headgate doctor` import these shapes and
  * nothing else of the server. Times are epoch milliseconds, rates per second, durations milliseconds.
  */
+import type { PresentLimits } from '../engine/limits.ts'
 import type { Diagnosis, HealthKind } from '../model/diagnosis.ts'
 import type { Status } from '../model/status.ts'
 
@@ -15,6 +16,8 @@ export type DiagnosisDocument = Diagnosis
 export interface ConsoleTick {
   readonly status: Status
   readonly diagnosis: Diagnosis
+  /** What `POST /control` can change, as it is now. */
+  readonly limits: PresentLimits
   /** The latest sample of the history; its `atMs` tells whether it is a new one. Null before the first. */
   readonly sample: HistorySample | null
   /** The verdict spans that overlap the last minute; they replace those of the history with the same `fromMs`. */
