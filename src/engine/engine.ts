@@ -259,6 +259,12 @@ export class Engine {
     return this.#core.counts.inFlight
   }
 
+  /** Records that a source has delivered, those that its client holds included. */
+  delivered(source: number): number {
+    const intake = this.#intake(source)
+    return intake.delivered + intake.heldRecords
+  }
+
   /** What a drain is waiting for, in words. */
   waitingFor(): string {
     const waits = [...this.#flow.calls, ...this.#flow.sinks]

@@ -37,6 +37,7 @@ export class Intake {
   /** The runtime says when the source can be pulled. */
   open = false
   heldRecords = 0
+  delivered = 0
   heldBytes = 0
   #granted: Credit | null = null
   /** What the pull under way leaves out; empty once it was told to end. */
@@ -219,6 +220,7 @@ export class Intake {
       this.#target.offer(Chunk.ofRows(lot, rows, of), core.nowMs)
     }
     core.counts.in += admitted
+    this.delivered += admitted
     core.counts.inFlight += admitted
     partition.inFlight += admitted
     partition.inFlightBytes += bytes
@@ -351,7 +353,7 @@ export class Intake {
     return oldest
   }
 
-  status(): Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs'> {
+  status(): Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs' | 'arrived'> {
     let uncommittedRecords = 0
     for (const { ledger, committedCompleted } of this.partitions.values())
       uncommittedRecords += ledger.completed - committedCompleted
@@ -360,6 +362,7 @@ export class Intake {
     return {
       name: this.source.name,
       partitions: this.partitions.size,
+      delivered: this.delivered,
       heldRecords: this.heldRecords,
       heldBytes: this.heldBytes,
       commits: this.#commits,

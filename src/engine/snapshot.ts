@@ -25,7 +25,7 @@ export interface EngineSnapshot {
   readonly oldestOpenMs: number | null
   readonly admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
   readonly places: PlaceStatus[]
-  readonly sources: Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs'>[]
+  readonly sources: Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs' | 'arrived'>[]
   readonly stages: StageStatus[]
   readonly checks: SelfChecks
 }

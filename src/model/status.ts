@@ -154,6 +154,10 @@ export interface SourceStatus {
   backlogRecords: number | null
   /** Age of the oldest of them. */
   backlogAgeMs: number | null
+  /** Records since the start. */
+  delivered: number
+  /** Delivered or in the broker, when the backlog was last counted: its slope is the arrivals. Null when unknown. */
+  arrived: { records: number; atMs: number } | null
   heldRecords: number
   heldBytes: number
   commits: number

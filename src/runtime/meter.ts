@@ -17,10 +17,13 @@ export interface SourceBacklog {
   readonly records: number | null
   readonly oldestMs: number | null
   readonly partitions: readonly PartitionBacklog[]
+  /** Delivered or in the broker, at the time of this answer. */
+  readonly arrived: { readonly records: number; readonly atMs: number } | null
 }
 
 export class Meter implements Surroundings {
   readonly #sources: readonly Source[]
+  readonly #delivered: (source: number) => number
   readonly #onSample: (heap: { usedBytes: number; limitBytes: number }) => void
   readonly #abort = new AbortController()
   readonly #heapSamples: number[] = []
@@ -35,10 +38,16 @@ export class Meter implements Surroundings {
   #samples = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(sources: readonly Source[], onSample: (heap: { usedBytes: number; limitBytes: number }) => void) {
+  /** `delivered`: how many records the engine has had of a source. */
+  constructor(
+    sources: readonly Source[],
+    delivered: (source: number) => number,
+    onSample: (heap: { usedBytes: number; limitBytes: number }) => void,
+  ) {
     this.#sources = sources
+    this.#delivered = delivered
     this.#onSample = onSample
-    this.#backlogs = sources.map(() => ({ records: null, oldestMs: null, partitions: [] }))
+    this.#backlogs = sources.map(() => ({ records: null, oldestMs: null, partitions: [], arrived: null }))
     this.#asking = sources.map(() => false)
   }
 
@@ -101,7 +110,10 @@ export class Meter implements Surroundings {
     if (this.#asking[index] || source.capabilities.backlog === 'none') return
     this.#asking[index] = true
     try {
-      this.#backlogs[index] = sum(await source.backlog(this.#abort.signal))
+      const backlog = sum(await source.backlog(this.#abort.signal))
+      const { records } = backlog
+      const arrived = records === null ? null : { records: records + this.#delivered(index), atMs: Date.now() }
+      this.#backlogs[index] = { ...backlog, arrived }
     } catch {
       // The last figure stands; a source that is in trouble says so through its pulls.
     } finally {
@@ -110,7 +122,7 @@ export class Meter implements Surroundings {
   }
 }
 
-function sum(partitions: readonly PartitionBacklog[]): SourceBacklog {
+function sum(partitions: readonly PartitionBacklog[]): Omit<SourceBacklog, 'arrived'> {
   let records: number | null = 0
   let oldestMs: number | null = null
   for (const partition of partitions) {

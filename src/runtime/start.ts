@@ -92,6 +92,7 @@ class Life implements Running {
     this.#runner = new Runner(plan, parts, (error) => void this.#finished(error))
     this.#meter = new Meter(
       plan.sources.map(({ source }) => source),
+      (source) => this.#runner.engine.delivered(source),
       (heap) => this.#sampled(heap),
     )
     this.done = new Promise((resolve) => {

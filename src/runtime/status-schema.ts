@@ -177,6 +177,11 @@ const source = z
       .nullable()
       .describe('Records in the broker, not delivered yet; null when unknown.'),
     backlogAgeMs: amount('Age.').nullable().describe('Age of the oldest of them, milliseconds; null when unknown.'),
+    delivered: tally('Records delivered since the start.'),
+    arrived: z
+      .strictObject({ records: tally('Records.'), atMs: amount('When, milliseconds since the Unix epoch.') })
+      .nullable()
+      .describe('Delivered or in the broker when the backlog was last counted; null when unknown.'),
     heldRecords: tally('Records inside the client, not returned by a pull yet.'),
     heldBytes: amount('Their bytes.'),
     commits: tally('Commits that succeeded.'),

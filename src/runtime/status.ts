@@ -11,6 +11,7 @@ export interface Surroundings {
     readonly records: number | null
     readonly oldestMs: number | null
     readonly partitions: readonly PartitionBacklog[]
+    readonly arrived: SourceStatus['arrived']
   }
   memory(): Status['memory']
   process(): Omit<ProcessStatus, 'turnsMs'>
@@ -40,11 +41,12 @@ export function makeStatus({
 }: StatusInput): Status {
   const perSecond = snapshot.completionPerSecond ?? 0
   const sources: SourceStatus[] = snapshot.sources.map((source, index) => {
-    const { records, oldestMs, partitions } = meter.backlog(index)
+    const { records, oldestMs, partitions, arrived } = meter.backlog(index)
     const waiting = new Map(partitions.map(({ partition, records: backlog }) => [partition, backlog]))
     return {
       ...source,
       backlogRecords: records,
+      arrived,
       backlogAgeMs: oldestMs === null ? null : Math.max(0, nowMs - oldestMs),
       byPartition: source.byPartition.map((partition) => ({
         ...partition,

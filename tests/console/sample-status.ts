@@ -91,6 +91,8 @@ export function sampleStatus(seconds: number, given: Partial<Status> = {}): Stat
         partitions: 12,
         backlogRecords: 318_204,
         backlogAgeMs: 190_000,
+        delivered: times(335),
+        arrived: { records: 318_204 + times(335), atMs: 1_000_000 + seconds * 1000 },
         heldRecords: 0,
         heldBytes: 0,
         commits: 12,
