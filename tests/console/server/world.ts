@@ -1,5 +1,6 @@
 /** A console over a pipeline that waits in its calls, and plain requests to it: any method, host and header. */
 import { type IncomingHttpHeaders, request } from 'node:http'
+import { connect } from 'node:net'
 import { pipeline, type Running } from 'headgate'
 import { memory } from 'headgate/memory'
 import { onTestFinished } from 'vitest'
@@ -68,7 +69,7 @@ export async function openWorld({ diagnosis = sampleDiagnosis, ...options }: Wor
     drain: () => running.drain(),
     diagnose: diagnosis,
   }
-  const console = await serveConsole(target, { port: 0, ...options })
+  const console = await serveConsole(target, { port: 0, discoverable: false, ...options })
   onTestFinished(() => console.close())
   const ask = (path: string, asked?: Asked): Promise<Said> => send(console.origin, path, asked)
   return {
@@ -104,4 +105,39 @@ export const JSON_TYPE = { 'content-type': 'application/json' }
 
 export function change(body: unknown, headers: Asked['headers'] = {}): Asked {
   return { method: 'POST', headers: { ...JSON_TYPE, ...headers }, body: JSON.stringify(body) }
+}
+
+/** Writes the lines and returns all that came back. */
+export function raw(port: number, lines: readonly string[]): Promise<string> {
+  return conversation(port, (write) => write(lines.join('\r\n')))
+}
+
+/** Writes the head, then a byte now and then, until the other side hangs up. */
+export function drip(port: number, head: string): Promise<string> {
+  return conversation(port, (write, ended) => {
+    write(head)
+    const timer = setInterval(() => write('x'), 500)
+    void ended.then(() => clearInterval(timer))
+  })
+}
+
+function conversation(
+  port: number,
+  talk: (write: (text: string) => void, ended: Promise<void>) => void,
+): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    let end = (): void => {}
+    const ended = new Promise<void>((settle) => {
+      end = settle
+    })
+    socket.on('data', (chunk) => (answer += chunk.toString()))
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      end()
+      resolve(answer)
+    })
+    socket.on('connect', () => talk((text) => socket.writable && socket.write(text), ended))
+  })
 }
