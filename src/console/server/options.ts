@@ -26,6 +26,8 @@ export interface ConsoleOptions {
    * Raise when single calls or writes take longer than that, lower when a hang must be noticed sooner.
    */
   readonly stalledAfterMs?: number
+  /** `headgate doctor` on this machine finds the console by itself, through a file that only this user can read; default true. */
+  readonly discoverable?: boolean
   /** Where changes are written to, as audit lines; default: nowhere. */
   readonly log?: Logger
 }
@@ -38,6 +40,7 @@ export interface CheckedConsoleOptions {
   readonly token: string | null
   readonly allowedHosts: readonly string[]
   readonly openMetrics: boolean
+  readonly discoverable: boolean
   readonly stalledAfterMs: number
 }
 
@@ -48,12 +51,13 @@ export function checkConsoleOptions(options: ConsoleOptions): CheckedConsoleOpti
     token: true,
     allowedHosts: true,
     openMetrics: true,
+    discoverable: true,
     stalledAfterMs: true,
     log: true,
   })
   check.texts('host')
-  check.booleans('openMetrics')
-  const { host = DEFAULT_HOST, token = null, allowedHosts = [], openMetrics = false } = options
+  check.booleans('openMetrics', 'discoverable')
+  const { host = DEFAULT_HOST, token = null, allowedHosts = [], openMetrics = false, discoverable = true } = options
   if (token !== null && (typeof token !== 'string' || token.length < LEAST_TOKEN || !/^[\w~+/.=-]+$/.test(token))) {
     // Without what was given: it may be nearly the right one.
     throw new HeadgateError(
@@ -69,6 +73,7 @@ export function checkConsoleOptions(options: ConsoleOptions): CheckedConsoleOpti
     token,
     allowedHosts,
     openMetrics,
+    discoverable,
     fallback: options.port === undefined,
     port: check.integer('port', DEFAULT_PORT, { min: 0, max: 65_535, unit: '' }),
     stalledAfterMs: check.integer('stalledAfterMs', 60_000, { min: 5_000, max: 3_600_000, unit: 'milliseconds' }),

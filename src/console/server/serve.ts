@@ -5,8 +5,9 @@
  */
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
-import { HeadgateError } from '../../model/errors.ts'
-import { SILENT_LOGGER } from '../../model/logger.ts'
+import { describe, HeadgateError } from '../../model/errors.ts'
+import { type Logger, SILENT_LOGGER } from '../../model/logger.ts'
+import { writeRunFile } from '../run-file.ts'
 import { Control } from './control.ts'
 import { Credentials } from './credentials.ts'
 import { Feed } from './feed.ts'
@@ -41,7 +42,8 @@ const REQUESTS_A_CONNECTION = 1_000
 
 /** Throws `HG_OPTION_INVALID` when an option is wrong or the port cannot be had. */
 export async function serveConsole(running: ConsoleTarget, options: ConsoleOptions = {}): Promise<ServedConsole> {
-  const { host, port, fallback, token, allowedHosts, openMetrics, stalledAfterMs } = checkConsoleOptions(options)
+  const checked = checkConsoleOptions(options)
+  const { host, port, fallback, token, allowedHosts, openMetrics, stalledAfterMs } = checked
   const { log = SILENT_LOGGER } = options
   const credentials = new Credentials(token)
   const control = new Control(running, log)
@@ -68,17 +70,30 @@ export async function serveConsole(running: ConsoleTarget, options: ConsoleOptio
   feed.start()
 
   const origin = originOf(server.address() as AddressInfo)
+  const hide = checked.discoverable ? announce(running, origin, credentials.token, log) : () => {}
   return {
     origin,
     token: credentials.token,
     url: `${origin}/#token=${credentials.token}`,
     async close() {
+      hide()
       feed.stop()
       await new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
       })
     },
+  }
+}
+
+/** A console that cannot be found works all the same. */
+function announce(running: ConsoleTarget, origin: string, token: string, log: Logger): () => void {
+  const { pipeline, startedAtMs } = running.status()
+  try {
+    return writeRunFile({ pid: process.pid, pipeline, origin, token, startedAtMs })
+  } catch (thrown) {
+    log.warn({}, `headgate doctor will not find this console by itself: ${describe(thrown)}`)
+    return () => {}
   }
 }
 
