@@ -65,7 +65,6 @@ export const PLACE_LABELS: Readonly<Record<PlaceKind, string>> = {
   blocked: 'no room ahead',
   batch: 'in a batch',
   'in-write': 'in a write',
-  again: 'to be written again',
 }
 
 /** What the health adds to its label: `falling behind`, `done in 2m00s to 3m10s`, `breach in 4m00s`. */

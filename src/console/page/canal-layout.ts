@@ -47,7 +47,7 @@ const LEAST_GAP = 52
 const MOST_GAP = 150
 const BASIN = 96
 const TOP = 62
-const ROW = 214
+const ROW = 216
 const EDGE = 4
 
 interface Part {
@@ -97,7 +97,7 @@ function horizontal(canal: Canal, rows: readonly (readonly Part[])[], width: num
     let x = startX
     let last = before
     for (const part of parts) {
-      const place = wide(part, x, middle)
+      const place = wide(part, x, middle, gap)
       places.push(place)
       if (last) channels.push(across(last, place))
       last = place
@@ -110,11 +110,11 @@ function horizontal(canal: Canal, rows: readonly (readonly Part[])[], width: num
   const forkX = run(trunk, EDGE + slack, middle, null)
   const fork = places.at(-1) ?? null
   for (const [index, branch] of branches.entries()) run(branch, forkX, middle + index * ROW, fork)
-  let height = TOP + BASIN + 78 + Math.max(0, branches.length - 1) * ROW
+  let height = TOP + BASIN + 82 + Math.max(0, branches.length - 1) * ROW
   if (canal.hasDeadLetter) {
     const last = places.at(-1) as Place
-    const dead = wide({ id: DEAD, width: WIDE.sea, height: 40 }, last.x, last.y + BASIN + 62)
-    places.push({ ...dead, captions: { ...dead.captions, y: dead.y + 56 } })
+    const dead = wide({ id: DEAD, width: WIDE.sea, height: 40 }, last.x, last.y + BASIN + 52, gap)
+    places.push(dead)
     const before = places.at(-3) as Place
     const [x, y] = [last.x - gap / 2, last.y + last.height / 2]
     const points = [
@@ -128,17 +128,21 @@ function horizontal(canal: Canal, rows: readonly (readonly Part[])[], width: num
   return { width, height, vertical: false, places, channels }
 }
 
-function wide(part: Part, x: number, middle: number): Place {
+/** `gap`: words may be as wide as the part and half of the gaps beside it. */
+function wide(part: Part, x: number, middle: number, gap: number): Place {
   const y = middle - part.height / 2
   const centre = x + part.width / 2
-  const below = middle + BASIN / 2
+  const bottom = y + part.height
+  const room = part.width + gap - 10
+  const hasBar = part.id.startsWith('stage-') && part.height === BASIN
   return {
     ...part,
     x,
     y,
-    name: { x: centre, y: Math.min(y, middle - BASIN / 2) - 10, width: part.width + 24 },
-    bar: { x, y: below + 12, width: part.width, height: 14 },
-    captions: { x: centre, y: below + 44, width: part.width + 32 },
+    // The gate's posts stand out above it.
+    name: { x: centre, y: y - (part.id === GATE ? 22 : 10), width: room },
+    bar: { x, y: bottom + 12, width: part.width, height: 14 },
+    captions: { x: centre, y: bottom + (hasBar ? 44 : 22), width: room },
     anchor: 'middle',
   }
 }

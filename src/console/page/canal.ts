@@ -12,17 +12,20 @@ import { type StateBar, stateBar, stateWords } from './patterns.ts'
 
 const MOST_CHANNEL = 26
 const LEAST_CHANNEL = 3
-const LETTER = 7.4
+/** Widths of a letter in the sizes of the style sheet. */
+const NAME_LETTER = 7.8
+const FIGURE_LETTER = 10
+const CAPTION_LETTER = 6.5
 const HOUR = Math.log10(3600)
 
 interface Drawn {
   readonly place: Place
-  readonly basin: SVGElement
   readonly group: SVGGElement
   readonly water: SVGRectElement
+  readonly surface: SVGRectElement
   readonly name: SVGTextElement
   readonly figure: SVGTextElement
-  readonly captions: readonly [SVGTextElement, SVGTextElement]
+  readonly captions: readonly SVGTextElement[]
   readonly bar: StateBar
   readonly flag: SVGTextElement
   readonly plate: SVGRectElement
@@ -32,6 +35,7 @@ interface DrawnChannel {
   readonly channel: Channel
   readonly bed: SVGPathElement
   readonly stream: SVGPathElement
+  readonly ripple: SVGPathElement
   readonly label: SVGTextElement | null
 }
 
@@ -73,7 +77,7 @@ export class CanalView {
       shape(
         'g',
         {},
-        ...this.#channels.flatMap(({ bed, stream, label }) => (label ? [bed, stream, label] : [bed, stream])),
+        ...this.#channels.flatMap(({ bed, stream, ripple, label }) => [bed, stream, ripple, ...(label ? [label] : [])]),
       ),
       ...[...this.#parts.values()].map(({ group }) => group),
     )
@@ -94,15 +98,16 @@ export class CanalView {
     const { records, ageMs, name, arrivalsPerSecond, slope, seconds, bottleneck } = reservoir
     const empty = records === 0
     const level = empty || ageMs < 1000 ? 0.03 : Math.min(1, Math.max(0.08, Math.log10(ageMs / 1000) / HOUR))
-    const trend = slope === null || Math.abs(slope) < 0.5 ? '' : slope > 0 ? ` ▲ ${rate(slope)}` : ` ▼ ${rate(-slope)}`
+    const trend = slope === null || Math.abs(slope) < 0.5 ? '' : slope > 0 ? ' ▲' : ' ▼'
     const work = seconds === null || empty ? '' : `${duration(seconds * 1000)} of work`
     this.#write(RESERVOIR, {
       name,
       figure: empty ? 'empty' : records === null && ageMs < 1000 ? '–' : duration(ageMs),
       captions: [
         records === null ? 'backlog unknown' : `${count(records)} waiting${trend}`,
-        arrivalsPerSecond === null ? work : `${rate(arrivalsPerSecond)} arrive${work ? ` · ${work}` : ''}`,
-      ],
+        work,
+        arrivalsPerSecond === null ? '' : `${rate(arrivalsPerSecond)} arrive`,
+      ].filter(Boolean),
       level,
       mark: bottleneck ? 'bottleneck' : null,
     })
@@ -131,7 +136,7 @@ export class CanalView {
     this.#write(id, {
       name: station.name,
       figure: bare ? station.kind : `${count(station.inFlight)}/${count(station.slots)}`,
-      captions: bare ? [queued, ''] : [stateWords(station.shares), [latency, queued].filter(Boolean).join(' · ')],
+      captions: bare ? [queued] : [stateWords(station.shares), latency, queued].filter(Boolean),
       level: bare ? (station.outPerSecond > 0 ? 1 : 0) : station.occupancy,
       mark: station.mark,
     })
@@ -144,9 +149,9 @@ export class CanalView {
       const run = id === SEA ? canal.runs[0] : canal.runs[Number(id.slice(SEA.length + 1))]
       const done = id === SEA && canal.runs.length === 1 ? canal.donePerSecond : (run?.at(-1)?.inPerSecond ?? 0)
       this.#write(place.id, {
-        name: 'done',
+        name: 'completed',
         figure: rate(done),
-        captions: ['completed', ''],
+        captions: [],
         level: done > 0 ? 0.8 : 0.1,
         mark: null,
       })
@@ -156,7 +161,7 @@ export class CanalView {
     this.#write(DEAD, {
       name: '',
       figure: count(dead),
-      captions: ['dead-lettered', ''],
+      captions: ['dead-lettered'],
       level: dead > 0 ? 1 : 0,
       mark: null,
     })
@@ -170,7 +175,7 @@ export class CanalView {
       for (const [index, { outPerSecond, kind, inPerSecond }] of run.entries())
         rates.set(stationId(row, index), kind === 'sink' ? inPerSecond : outPerSecond)
     const top = Math.max(1, ...rates.values())
-    for (const { channel, bed, stream, label } of this.#channels) {
+    for (const { channel, bed, stream, ripple, label } of this.#channels) {
       const isDead = channel.to === DEAD
       const branches = canal.runs[Number(/^stage-(\d+)-0$/.exec(channel.to)?.[1] ?? -1)]
       const flow = isDead
@@ -184,6 +189,10 @@ export class CanalView {
         'stroke-width': wide.toFixed(1),
         class: flow > 0 ? (isDead ? 'stream dead' : 'stream') : 'stream dry',
       })
+      set(ripple, {
+        'stroke-width': Math.max(1.5, wide / 6).toFixed(1),
+        class: flow > 0 && !isDead ? 'ripple' : 'ripple dry',
+      })
       if (label) write(label, flow > 0 ? rate(flow) : '')
     }
   }
@@ -193,20 +202,22 @@ export class CanalView {
     shown: {
       name: string
       figure: string
-      captions: readonly [string, string]
+      captions: readonly string[]
       level: number
       mark: Station['mark']
     },
   ): void {
     const part = this.#parts.get(id)
     if (!part) return
-    const { place, group, water, name, figure, captions, flag } = part
-    put(name, shown.name, place.name.width)
-    put(figure, shown.figure, place.width - 8)
-    put(captions[0], shown.captions[0], place.captions.width)
-    put(captions[1], shown.captions[1], place.captions.width)
+    const { place, group, water, surface, name, figure, captions, flag } = part
+    put(name, shown.name, place.name.width, NAME_LETTER)
+    put(figure, shown.figure, place.width - 6, FIGURE_LETTER)
+    for (const [line, caption] of captions.entries())
+      put(caption, shown.captions[line] ?? '', place.captions.width, CAPTION_LETTER)
     const height = Math.max(0, Math.min(1, shown.level)) * place.height
-    set(water, { y: (place.y + place.height - height).toFixed(1), height: height.toFixed(1) })
+    const top = (place.y + place.height - height).toFixed(1)
+    set(surface, { y: top, height: height > 0 ? 2 : 0 })
+    set(water, { y: top, height: height.toFixed(1) })
     set(group, { class: `part ${kindOf(id)}${shown.mark ? ` ${shown.mark}` : ''}` })
     write(flag, shown.mark ? (shown.mark === 'bottleneck' ? '▼ bottleneck' : MARK_LABELS[shown.mark]) : '')
   }
@@ -217,8 +228,8 @@ function kindOf(id: string): string {
 }
 
 /** Cut to its place, the whole of it as a title. */
-function put(node: SVGTextElement, text: string, width: number): void {
-  const most = Math.max(3, Math.floor(width / LETTER))
+function put(node: SVGTextElement, text: string, width: number, letter: number): void {
+  const most = Math.max(3, Math.floor(width / letter))
   const cut = text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text
   if (node.dataset['full'] === text && node.firstChild?.nodeValue === cut) return
   node.dataset['full'] = text
@@ -231,17 +242,18 @@ function drawPlace(place: Place, vertical: boolean): Drawn {
   const box = { x, y, width, height, rx: height < 60 ? 10 : 12 }
   const clip = `clip-${id}`
   const water = shape('rect', { x, y: y + height, width, height: 0, class: 'water', 'clip-path': `url(#${clip})` })
+  const surface = shape('rect', { x, y, width, height: 0, class: 'surface', 'clip-path': `url(#${clip})` })
   const basin = shape('rect', { ...box, class: 'basin' })
   const name = shape('text', { x: place.name.x, y: place.name.y, class: 'name', 'text-anchor': place.anchor })
   const figure = shape('text', { x: x + width / 2, y: y + height / 2 + 6, class: 'figure', 'text-anchor': 'middle' })
-  const captions = [0, 1].map((line) =>
+  const captions = [0, 1, 2].map((line) =>
     shape('text', {
       x: place.captions.x,
       y: place.captions.y + line * 17,
       class: 'caption',
       'text-anchor': place.anchor,
     }),
-  ) as [SVGTextElement, SVGTextElement]
+  )
   // Beside the name where words stand at the side, above it where they stand in the middle.
   const flagAt = vertical
     ? { x: place.name.x + place.name.width, y: place.name.y, 'text-anchor': 'end' }
@@ -257,6 +269,7 @@ function drawPlace(place: Place, vertical: boolean): Drawn {
     shape('clipPath', { id: clip }, shape('rect', box)),
     shape('rect', { ...box, class: 'ground' }),
     water,
+    surface,
     basin,
     ...(isGate ? gatePosts(place) : []),
     ...(isGate ? [plate] : []),
@@ -266,13 +279,13 @@ function drawPlace(place: Place, vertical: boolean): Drawn {
     ...(id.startsWith('stage-') && height > 60 ? [bar.node] : []),
     flag,
   )
-  return { place, basin, group, water, name, figure, captions, bar, flag, plate }
+  return { place, group, water, surface, name, figure, captions, bar, flag, plate }
 }
 
 function gatePosts({ x, y, width, height }: Place): SVGElement[] {
   const middle = x + width / 2
   return [middle - 19, middle + 13].map((left) =>
-    shape('rect', { x: left, y: y - 12, width: 6, height: height + 12, rx: 2, class: 'post' }),
+    shape('rect', { x: left, y: y - 14, width: 6, height: height + 14, rx: 2, class: 'post' }),
   )
 }
 
@@ -283,6 +296,7 @@ function drawChannel(channel: Channel): DrawnChannel {
     channel,
     bed: shape('path', { d, class: 'bed', 'stroke-linejoin': 'round' }),
     stream: shape('path', { d, class: 'stream', 'stroke-linejoin': 'round' }),
+    ripple: shape('path', { d, class: 'ripple' }),
     label: label ? shape('text', { x: label.x, y: label.y, class: 'flow', 'text-anchor': label.anchor }) : null,
   }
 }

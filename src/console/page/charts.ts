@@ -9,7 +9,12 @@ import { count, duration, rate, UNKNOWN } from '../terminal/figures.ts'
 import { byId, element, set, write } from './dom.ts'
 
 export const SPAN_MS = 15 * 60_000
-const HEIGHT = 132
+/** Of a drawing without the time axis, which stands once, under the last chart. */
+const HEIGHT = 108
+const TIME_PX = 24
+const NO_TIME_PX = 6
+/** Room for half of the last time on the axis. */
+const RIGHT_PX = 16
 /** Of the value axis, so that all charts and the verdicts under them begin at the same pixel. */
 export const AXIS_PX = 58
 
@@ -153,12 +158,14 @@ export class Charts {
   #resize(): void {
     const width = this.#place.clientWidth
     if (width < 60) return
-    for (const { plot } of this.#drawn) if (plot && plot.width !== width) plot.setSize({ width, height: HEIGHT })
+    for (const { plot } of this.#drawn) if (plot && plot.width !== width) plot.setSize({ width, height: plot.height })
     if (this.#drawn.some(({ plot }) => plot === undefined)) this.#draw()
   }
 
   #options(drawn: Drawn): uPlot.Options {
     const { plan } = drawn
+    const hasTime = plan === CHARTS.at(-1)
+    const below = hasTime ? TIME_PX : NO_TIME_PX
     const axis = {
       stroke: colourOf('--quiet'),
       font: '11px system-ui, sans-serif',
@@ -167,8 +174,8 @@ export class Charts {
     }
     return {
       width: this.#place.clientWidth,
-      height: HEIGHT,
-      padding: [8, 0, 0, 0],
+      height: HEIGHT + below,
+      padding: [8, RIGHT_PX, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: 'headgate' }, drag: { x: false, y: false }, points: { size: 7 } },
       hooks: { setCursor: [(plot) => this.#say(drawn, plot.cursor.idx ?? this.#atMs.length - 1)] },
@@ -177,7 +184,12 @@ export class Charts {
         y: { range: (_, __, most) => [0, Math.max(1, (most ?? 1) * 1.1)] },
       },
       axes: [
-        { ...axis, size: 24, space: 70, values: (_, splits) => splits.map((at) => HOURS.format(at * 1000)) },
+        {
+          ...axis,
+          size: below,
+          space: 70,
+          values: (_, splits) => splits.map((at) => (hasTime ? HOURS.format(at * 1000) : '')),
+        },
         { ...axis, size: AXIS_PX, space: 34, values: (_, splits) => splits.map((value) => plan.print(value)) },
       ],
       series: [
