@@ -163,7 +163,7 @@ export interface Knob {
 }
 
 export const PLACE_KINDS = [
-  'backlog', 'prefetch', 'queue', 'lanes', 'in-call', 'backoff', 'blocked', 'batch', 'in-write', 'again',
+  'backlog', 'prefetch', 'queue', 'lanes', 'in-call', 'backoff', 'blocked', 'batch', 'in-write',
 ] as const // biome-ignore format: a list reads better in rows
 export type PlaceKind = (typeof PLACE_KINDS)[number]
 

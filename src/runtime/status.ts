@@ -1,5 +1,4 @@
-/** Puts a status together: what the engine knows, what the meter saw, and the sentence that sums it up. */
-import { verdictOf } from '../diagnose/verdict.ts'
+/** Puts a status together: what the engine knows and what the meter saw. The sentence that sums it up comes last, from the doctor. */
 import type { EngineSnapshot } from '../engine/snapshot.ts'
 import type { PartitionBacklog } from '../model/connector.ts'
 import type { HeadgateError } from '../model/errors.ts'
@@ -63,7 +62,7 @@ export function makeStatus({
   }))
   const ages = sources.map((source) => source.backlogAgeMs ?? 0)
   if (snapshot.oldestOpenMs !== null) ages.push(nowMs - snapshot.oldestOpenMs)
-  const status: Status = {
+  return {
     schema: 1,
     pipeline,
     state,
@@ -86,5 +85,4 @@ export function makeStatus({
     memory: meter.memory(),
     verdict: '',
   }
-  return { ...status, verdict: verdictOf(status) }
 }
