@@ -85,10 +85,10 @@ export function layOut(canal: Canal, width: number): Layout {
 
 function horizontal(canal: Canal, rows: readonly (readonly Part[])[], width: number): Layout | null {
   const [trunk = [], ...branches] = rows
-  const longest = branches.reduce<readonly Part[]>((most, each) => (each.length > most.length ? each : most), [])
-  const line = [...trunk, ...longest]
-  const taken = line.reduce((sum, part) => sum + part.width, 0)
-  const gap = Math.min(MOST_GAP, (width - 2 * EDGE - taken) / Math.max(1, line.length - 1))
+  const lines = branches.length === 0 ? [trunk] : branches.map((branch) => [...trunk, ...branch])
+  const widthOf = (line: readonly Part[]): number => line.reduce((sum, part) => sum + part.width, 0)
+  const room = width - 2 * EDGE
+  const gap = Math.min(MOST_GAP, ...lines.map((line) => (room - widthOf(line)) / Math.max(1, line.length - 1)))
   if (gap < LEAST_GAP) return null
 
   const places: Place[] = []
@@ -105,7 +105,8 @@ function horizontal(canal: Canal, rows: readonly (readonly Part[])[], width: num
     }
     return x
   }
-  const slack = Math.max(0, width - 2 * EDGE - taken - gap * (line.length - 1)) / 2
+  const longest = Math.max(...lines.map((line) => widthOf(line) + gap * (line.length - 1)))
+  const slack = Math.max(0, room - longest) / 2
   const middle = TOP + BASIN / 2
   const forkX = run(trunk, EDGE + slack, middle, null)
   const fork = places.at(-1) ?? null
@@ -191,13 +192,13 @@ function vertical(canal: Canal, rows: readonly (readonly Part[])[], width: numbe
     const place = narrow({ id: DEAD, width: COLUMN, height: 44 }, y, width)
     const before = places.at(-2) as Place
     places.push(place)
-    const [x, end] = [EDGE + COLUMN + 10, place.y + 22]
+    // Along the right of the column, past whatever stands between.
+    const [side, edge, start, end] = [EDGE + COLUMN + 10, EDGE + COLUMN, before.y + before.height - 14, place.y + 22]
     const points = [
-      [place.x + COLUMN / 2 + 20, before.y + before.height],
-      [place.x + COLUMN / 2 + 20, before.y + before.height + STEP / 2],
-      [x, before.y + before.height + STEP / 2],
-      [x, end],
-      [place.x + COLUMN, end],
+      [edge, start],
+      [side, start],
+      [side, end],
+      [edge, end],
     ] as const
     channels.push({ id: `${before.id}-${DEAD}`, from: before.id, to: DEAD, points, label: null })
     y += place.height + STEP
@@ -217,7 +218,7 @@ function narrow(part: Part, y: number, width: number): Place {
     height,
     name: { x, y: y + 15, width: room },
     bar: { x, y: y + 24, width: Math.min(260, room), height: 14 },
-    captions: { x, y: y + (part.height < 60 ? 34 : 55), width: room },
+    captions: { x, y: y + (part.height === BASIN && part.id.startsWith('stage-') ? 55 : 34), width: room },
     anchor: 'start',
   }
 }

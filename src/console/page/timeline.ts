@@ -10,6 +10,7 @@ import { byId, element, keep, set, write } from './dom.ts'
 import { clock } from './lists.ts'
 
 const MOST_LISTED = 6
+const LETTER_PX = 8
 
 export class Timeline {
   #spans: VerdictSpan[] = []
@@ -29,9 +30,11 @@ export class Timeline {
   /** `window`: the time axis of the charts, in seconds. */
   show([from, to]: readonly [number, number]): void {
     const [startMs, endMs] = [from * 1000, to * 1000]
+    const strip = byId('timeline')
+    const widePx = strip.clientWidth
     this.#spans = this.#spans.filter(({ untilMs }) => untilMs > startMs)
     keep(
-      byId('timeline'),
+      strip,
       this.#spans,
       ({ fromMs }) => String(fromMs),
       () => {
@@ -45,7 +48,7 @@ export class Timeline {
             node.style.left = `${left * 100}%`
             node.style.width = `${Math.max(0.15, width * 100)}%`
             set(node, { 'data-mood': mood, title: `${clock(span.fromMs)} ${label}: ${span.sentence}` })
-            write(node, width > 0.1 ? label : '')
+            write(node, width * widePx > label.length * LETTER_PX + 12 ? label : '')
           },
         }
       },

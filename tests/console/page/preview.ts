@@ -108,7 +108,13 @@ function tickOf(startMs: number, diagnosis: Diagnosis): ConsoleTick {
       lastFailures: diagnosis.lastFailures.map((failure) => ({ ...failure, atMs: failure.atMs + moved })),
     },
     limits: {
-      admission: { records: 10_000, bytes: 67_108_864, residenceMs: 5_000, maxRecordBytes: 1_048_576, uncommittedRecords: 20_000 },
+      admission: {
+        records: 10_000,
+        bytes: 67_108_864,
+        residenceMs: 5_000,
+        maxRecordBytes: 1_048_576,
+        uncommittedRecords: 20_000,
+      },
       stages: { fraud: { concurrency: 512, perSecond: 333.3, timeoutMs: 2_000 } },
     },
     sample: { atMs: startMs + seconds * 1000, flow: figuresAt(seconds, diagnosis), stages: {} },
@@ -146,7 +152,10 @@ function figuresAt(second: number, { flow }: Diagnosis): Record<FlowSeries, numb
     rssBytes: 142e6,
     loopShare: 0.12,
   }
-  return Object.fromEntries(FLOW_SERIES.map((name) => [name, figures[name] ?? null])) as Record<FlowSeries, number | null>
+  return Object.fromEntries(FLOW_SERIES.map((name) => [name, figures[name] ?? null])) as Record<
+    FlowSeries,
+    number | null
+  >
 }
 
 function spans(startMs: number, { health, verdict }: Diagnosis, nowMs: number): VerdictSpan[] {
@@ -175,7 +184,9 @@ function history(startMs: number, diagnosis: Diagnosis): HistoryDocument {
     intervalMs: 1000,
     capacity: 900,
     atMs: seconds.map((second) => startMs + second * 1000),
-    flow: Object.fromEntries(FLOW_SERIES.map((name) => [name, rows.map((row) => row[name])])) as HistoryDocument['flow'],
+    flow: Object.fromEntries(
+      FLOW_SERIES.map((name) => [name, rows.map((row) => row[name])]),
+    ) as HistoryDocument['flow'],
     stages: {},
     verdicts: spans(startMs, diagnosis, Date.now()),
   }
