@@ -1,9 +1,9 @@
 /**
  * Who may look and who may change: a random token for scripts, and a session for the browser that showed the token once.
- * The session is a different secret, in a cookie that scripts of the page cannot read and that other sites cannot send.
+ * The session is a secret derived from it that does not give it away, in a cookie that scripts of the page cannot read and that other sites cannot send.
  * `gate.ts` asks; nothing else knows the secrets. Secrets are compared in constant time.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
 /** How a request showed that it may. */
@@ -11,13 +11,15 @@ export type Proof = 'token' | 'session'
 
 export class Credentials {
   readonly token: string
-  readonly #session = secret()
+  /** Of the token, so that a page of a process with a token of its own outlives a restart. */
+  readonly #session: string
   readonly #tokenHash: Buffer
   readonly #sessionHash: Buffer
 
   /** `token`: one of the user's own, else a random one. */
   constructor(token: string | null) {
     this.token = token ?? secret()
+    this.#session = createHmac('sha256', this.token).update('headgate console session').digest('base64url')
     this.#tokenHash = hash(this.token)
     this.#sessionHash = hash(this.#session)
   }

@@ -1,8 +1,7 @@
 /** What the console sees of a running pipeline, and all that it can do to it. */
-import type { Diagnosis } from '../../model/diagnosis.ts'
 import type { Running } from '../../runtime/start.ts'
 
 export type ConsoleTarget = Pick<
   Running,
-  'status' | 'latencies' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'drain'
-> & { diagnose(): Diagnosis }
+  'status' | 'diagnose' | 'latencies' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'drain'
+>

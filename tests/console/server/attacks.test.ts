@@ -176,6 +176,18 @@ describe('the page itself', () => {
     expect(header).not.toContain(console.token)
   })
 
+  test('its cookie outlives a restart only where the token does', async () => {
+    const token = 'one-that-was-chosen-by-the-user'
+    const before = await signedIn(await openWorld({ token }))
+    const [, secret = ''] = before.cookie.split('=')
+    const { ask, console } = await openWorld({ token })
+    const { port } = new URL(console.origin)
+    expect((await ask('/status', { headers: { cookie: `headgate_${port}=${secret}` } })).status).toBe(200)
+    const other = await openWorld()
+    const cookie = `headgate_${new URL(other.console.origin).port}=${secret}`
+    expect((await other.ask('/status', { headers: { cookie } })).status).toBe(401)
+  })
+
   test('a cookie begins no other session', async () => {
     const world = await openWorld()
     const { cookie, origin } = await signedIn(world)
