@@ -5,7 +5,7 @@
 import type { Advice, Diagnosis, Knob } from '../../model/diagnosis.ts'
 import { gain, nextBottleneck } from '../labels.ts'
 import { change, duration, rate } from '../terminal/figures.ts'
-import { byId, element, keep, set, write } from './dom.ts'
+import { byId, element, keep, write } from './dom.ts'
 
 const COLUMNS: readonly (readonly [Advice, string, string, string])[] = [
   ['turn', 'Turn', 'these help', 'Nothing that could be turned would help.'],
@@ -54,7 +54,8 @@ function card(turn: TurnKnob): { node: Element; update: (knob: Knob) => void } {
     element('p', { class: 'predicted' }),
     element('p', { class: 'quiet' }),
   ]
-  const button = element('button', { type: 'button', class: 'small' })
+  const [value, ofWhat] = [element('span'), element('span', { class: 'unseen' })]
+  const button = element('button', { type: 'button', class: 'small' }, value, ofWhat)
   let present: Knob | undefined
   button.addEventListener('click', () => present && turn(present))
   const node = element('li', {}, element('p', { class: 'what' }, name, ' ', values, ratio), predicted, sentence, button)
@@ -71,10 +72,8 @@ function card(turn: TurnKnob): { node: Element; update: (knob: Knob) => void } {
       write(predicted, `→ ${rate(completionPerSecond)}${latency}${next}`)
       write(sentence, knob.sentence)
       button.hidden = !canTurn(knob)
-      if (!button.hidden) {
-        write(button, `Set to ${knob.to}…`)
-        set(button, { 'aria-label': `Set ${knob.knob} to ${knob.to}` })
-      }
+      write(value, `Set to ${knob.to}…`)
+      write(ofWhat, ` (${knob.knob})`)
     },
   }
 }

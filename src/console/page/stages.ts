@@ -49,11 +49,8 @@ function row(name: string, change: ChangeStage): { node: Element; update: (row: 
   const words = element('span', { class: 'words' })
   const figures = Array.from({ length: 8 }, () => element('td', { class: 'number' }))
   const limits = element('span')
-  const button = element(
-    'button',
-    { type: 'button', class: 'small', 'aria-label': `Change the limits of ${name}` },
-    'Change…',
-  )
+  const ofWhat = element('span', { class: 'unseen' }, ` the limits of ${name}`)
+  const button = element('button', { type: 'button', class: 'small' }, 'Change…', ofWhat)
   button.addEventListener('click', () => change(name))
   const node = element(
     'tr',

@@ -180,13 +180,14 @@ function spans(startMs: number, { health, verdict }: Diagnosis, nowMs: number): 
 function history(startMs: number, diagnosis: Diagnosis): HistoryDocument {
   const seconds = Array.from({ length: SAMPLES }, (_, second) => second)
   const rows = seconds.map((second) => figuresAt(second, diagnosis))
+  const columns = Object.fromEntries(
+    FLOW_SERIES.map((name): [FlowSeries, (number | null)[]] => [name, rows.map((row) => row[name])]),
+  ) as Record<FlowSeries, (number | null)[]>
   return {
     intervalMs: 1000,
     capacity: 900,
     atMs: seconds.map((second) => startMs + second * 1000),
-    flow: Object.fromEntries(
-      FLOW_SERIES.map((name) => [name, rows.map((row) => row[name])]),
-    ) as HistoryDocument['flow'],
+    flow: columns,
     stages: {},
     verdicts: spans(startMs, diagnosis, Date.now()),
   }
