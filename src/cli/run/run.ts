@@ -73,7 +73,12 @@ export async function run(file: string, options: RunOptions): Promise<number> {
     throw error
   }
   if (options.for !== undefined) stop.after(options.for)
-  screen.follow(() => (running as StartedPipeline).status())
+  const started = running
+  screen.follow(
+    () => started.status(),
+    // A copy of Headgate that is older than this command has no doctor.
+    () => (started as Partial<StartedPipeline>).diagnose?.(),
+  )
   const endSaving = limits === null ? () => {} : saveLimitsRegularly(limits, running, screen.log)
   const ending = await end(running, stop.first, options.drain ?? pipeline.plan.drainMs ?? DRAIN_MS, screen)
   screen.stop(ending.status)

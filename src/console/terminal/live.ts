@@ -45,10 +45,15 @@ export function startLiveView({ status, diagnose, stream, colour }: LiveOptions)
   const history = new History()
   let sentence = ''
 
+  let diagnosis: Diagnosis | undefined
+  let draws = 0
+
   const draw = (shown: Status): void => {
     history.add(shown)
+    // Half as often: words that change four times a second are not read.
+    if (draws++ % 2 === 0) diagnosis = diagnose?.()
     const view = { columns: stream.columns || 80, rows: stream.rows, colour, history, note: sentence }
-    update(renderView(shown, { ...view, diagnosis: diagnose?.() }))
+    update(renderView(shown, { ...view, diagnosis }))
   }
   const showCursor = (): void => {
     write(SHOW_CURSOR)
