@@ -52,7 +52,7 @@ export function flowOfStatus({ sources, admission, stages }: Status, diagnosis?:
       admission.limitRecords > 0 ? admission.records / admission.limitRecords : 0,
       admission.limitBytes > 0 ? admission.bytes / admission.limitBytes : 0,
     ),
-    stages: stages.map(({ name, kind, inFlight, limit }) => ({
+    stages: stages.filter(isOnTheWay).map(({ name, kind, inFlight, limit }) => ({
       name,
       kind,
       inFlight,
@@ -74,7 +74,7 @@ export function flowOfDiagnosis(diagnosis: Diagnosis): Flow {
       ageMs: backlogRecords === null || backlogRecords > 0 ? queueAgeMs : 0,
     })),
     gateShare: null,
-    stages: diagnosis.stages.map(({ name, kind, slots }) => ({
+    stages: diagnosis.stages.filter(isOnTheWay).map(({ name, kind, slots }) => ({
       name,
       kind,
       inFlight: held(name),
@@ -82,6 +82,11 @@ export function flowOfDiagnosis(diagnosis: Diagnosis): Flow {
       bottleneck: marked.has(name),
     })),
   }
+}
+
+/** The sink of what failed is beside the stream, not a part of it. */
+function isOnTheWay({ kind }: { readonly kind: string }): boolean {
+  return kind !== 'dead-letter'
 }
 
 function markedStages(diagnosis: Diagnosis | undefined): ReadonlySet<string> {

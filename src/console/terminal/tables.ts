@@ -65,7 +65,7 @@ export type Marks = ReadonlyMap<string, StageDiagnosis['mark']> | undefined
 export function stagesTable(status: Status, history: History, width: number, rows: number, marks?: Marks): Table {
   const stages = busiest(status.stages, rows)
   const wide = width >= WIDE
-  const columns = { name: nameWidth(stages, wide ? 24 : 16), bar: barWidth(width, marks), words: wide ? 2 : 1 }
+  const columns = columnsOf(nameWidth(stages, wide ? 24 : 16), width, wide, marks)
   const words = columns.words * WORD_CELLS
   const heading = [
     span(left('working', columns.name + 2), 'strong'),
@@ -91,10 +91,19 @@ function busiest(stages: readonly StageStatus[], rows: number): readonly StageSt
 const WORD_CELLS = 15
 
 const MARK_CELLS = 13
+const LEAST_BAR = 6
 
-function barWidth(width: number, marks: Marks): number {
-  if (width < WIDE) return 10 + Math.max(0, Math.min(8, width - (marks ? 80 : 76)))
-  return Math.min(36, 10 + Math.max(0, width - WIDE - (marks ? MARK_CELLS : 0)))
+/** The bar gets what the other columns leave; too little of that and the second word gives way. */
+function columnsOf(
+  name: number,
+  width: number,
+  wide: boolean,
+  marks: Marks,
+): { name: number; bar: number; words: number } {
+  const figures = wide ? 48 : marks ? 22 : 31
+  const free = width - (name + 2) - 2 - figures - (marks ? MARK_CELLS : 0)
+  const words = wide && free - 2 * WORD_CELLS >= LEAST_BAR ? 2 : 1
+  return { name, words, bar: Math.max(LEAST_BAR, Math.min(wide ? 36 : 18, free - words * WORD_CELLS)) }
 }
 
 function stageRow(
