@@ -5,11 +5,17 @@
 import type { Latencies, LatencyCounts } from '../engine/histogram.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import type { Status } from '../model/status.ts'
+import type { Running } from '../runtime/start.ts'
 import { FAMILIES } from './families.ts'
 import type { Family, Figures } from './family.ts'
 
 /** Powers of two from 1 ms to about 70 minutes: the histogram's own bounds, so that nothing is interpolated. */
 export const BOUNDS_MS: readonly number[] = Array.from({ length: 23 }, (_, power) => 2 ** power)
+
+/** What `/metrics` of the console answers, for a server of one's own: content type `text/plain; version=0.0.4`. */
+export function prometheusText(running: Pick<Running, 'status' | 'diagnose' | 'latencies'>): string {
+  return exposition(running.status(), running.diagnose(), running.latencies())
+}
 
 export function exposition(status: Status, diagnosis: Diagnosis, latencies: Latencies): string {
   const figures = { status, diagnosis, latencies }

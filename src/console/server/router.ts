@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe } from '../../model/errors.ts'
 import type { Logger } from '../../model/logger.ts'
-import { exposition } from '../../telemetry/prometheus.ts'
+import { prometheusText } from '../../telemetry/prometheus.ts'
 import type { ControlAnswer } from '../documents.ts'
 import { send, sendError, sendJson, sendNothing } from './answer.ts'
 import { readJson } from './body.ts'
@@ -82,8 +82,7 @@ function routesOf({ target, credentials, feed, control, files, openMetrics }: Ro
     'GET /metrics': {
       need: figures,
       handle: (_, response) => {
-        const body = exposition(target.status(), target.diagnose(), target.latencies())
-        send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', body)
+        send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', prometheusText(target))
       },
     },
     'GET /healthz': { need: 'open', handle: (_, response) => probe(response, feed.health) },
