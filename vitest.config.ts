@@ -5,7 +5,7 @@ const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, 
 
 const alias = [
   { find: /^headgate$/, replacement: source('index.ts') },
-  { find: /^headgate\/(conformance|limit)$/, replacement: source('$1/index.ts') },
+  { find: /^headgate\/(conformance|console|limit|telemetry)$/, replacement: source('$1/index.ts') },
   { find: /^headgate\/(memory|log|file)$/, replacement: source('connectors/$1/index.ts') },
 ]
 

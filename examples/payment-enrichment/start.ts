@@ -1,9 +1,10 @@
 /**
- * The launcher behind `npm start`: the fraud API, a burst of payments, and the pipeline with its live view. Its own
- * options are in `OWN`; all others go to `headgate run`, for example `--for 40s --report report.json`. It starts a
+ * The launcher behind `npm start`: the fraud API, a burst of payments, and the pipeline with its live view and console
+ * (`--no-console`: without). Its own options are in `OWN`; all others go to `headgate run`, for example `--for 40s --report report.json`. It starts a
  * killed API or pipeline again, hands signals on so that the pipeline drains, and ends with the pipeline's exit code.
  */
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -37,6 +38,9 @@ function split(argv: readonly string[]): { own: Partial<Record<Own, string>>; pa
 }
 
 const { own, passed } = split(process.argv.slice(2))
+const consoleAt = passed.some((option) => /^--(no-)?console(=|$)/.test(option)) ? [] : ['--console']
+/** One for all restarts of the pipeline, so that an open page goes on. */
+const consoleToken = process.env['HEADGATE_CONSOLE_TOKEN'] || randomBytes(32).toString('base64url')
 const burst = {
   perMinute: numberFlag('per-minute', own['per-minute'], 100_000),
   forMs: durationFlag('burst-for', own['burst-for'], 60_000),
@@ -82,9 +86,15 @@ function runPipeline(url: string): Promise<Ending> {
   const script = fileURLToPath(new URL('./pipeline.ts', import.meta.url))
   const child = spawn(
     process.execPath,
-    ['--import', import.meta.resolve('./notices.mjs'), cli, 'run', script, ...passed],
+    [
+      ...['--import', import.meta.resolve('./notices.mjs'), cli, 'run', script, ...consoleAt],
+      ...passed.filter((option) => option !== '--no-console'),
+    ],
     {
-      env: { ...scriptEnvironment(), HEADGATE_FRAUD_URL: url, HEADGATE_LOG: logDirectory },
+      env: {
+        ...{ ...scriptEnvironment(), HEADGATE_CONSOLE_TOKEN: consoleToken },
+        ...{ HEADGATE_FRAUD_URL: url, HEADGATE_LOG: logDirectory },
+      },
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     },
   )

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
+import { addDoctorCommand } from './doctor/command.ts'
 import { EXIT } from './failure.ts'
 import { addLogCommands } from './log/commands.ts'
 import type { RunOptions } from './run/run.ts'
@@ -23,6 +24,7 @@ const RUN_EXAMPLES = `
 Examples:
   headgate run pipeline.ts                            live view on a terminal, log lines elsewhere
   headgate run pipeline.ts --for 40s --report out.json   a measured run
+  headgate run pipeline.ts --console                  the console, a web page, beside it
   headgate run pipeline.ts --plain --interval 1s      a log line each second, also on a terminal
   headgate run pipeline.ts --log-format json --drain 55s   in a container with a 60 s grace period
 `
@@ -53,6 +55,17 @@ export function createProgram(finish: (exitCode: number) => void): Command {
         "how long a drain may take before the rest is returned uncommitted (default: the pipeline's drainMs, 25s)",
       ).argParser(deadline),
     )
+    .option(
+      '--console [where]',
+      'serve the console: [HOST:]PORT (default: 127.0.0.1:7207, or a free port); HEADGATE_CONSOLE_TOKEN sets its token',
+    )
+    .addOption(
+      new Option(
+        '--console-host <name>',
+        'a name that the console may be called by, such as that of a proxy; repeatable',
+      ).argParser((name: string, names: readonly string[] | undefined) => [...(names ?? []), name]),
+    )
+    .option('--console-open-metrics', '/metrics and /autoscale without the token')
     .option('--plain', 'log lines instead of the live view')
     .addOption(new Option('--no-tty', 'the same as --plain'))
     .addOption(
@@ -75,6 +88,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       finish(await run(file, options))
     })
 
+  addDoctorCommand(program, finish)
   addLogCommands(program)
   return program
 }

@@ -87,7 +87,8 @@ export class BatchStage implements Stage {
     return moved
   }
 
-  account(): void {
+  account(nowMs: number): void {
+    this.#meter.reasons.set(this.#reasonNow(), nowMs)
     const { counts } = this.#meter.clock
     counts.fill(0)
     counts[this.#closed.size > 0 ? BLOCKED : this.#open.length > 0 ? LINGER : IDLE] = 1
@@ -129,8 +130,11 @@ export class BatchStage implements Stage {
   }
 
   statuses(): StageStatus[] {
-    const reason = this.#closed.size > 0 ? 'blocked' : this.#open.length > 0 ? 'linger' : 'idle'
-    return [this.#meter.status(this.name, 'batch', reason, 0, 1)]
+    return [this.#meter.status(this.name, 'batch', this.#reasonNow(), 0, 1, { batchRecords: this.#plan.records })]
+  }
+
+  #reasonNow(): string {
+    return this.#closed.size > 0 ? 'blocked' : this.#open.length > 0 ? 'linger' : 'idle'
   }
 
   statesError(): number {

@@ -63,7 +63,7 @@ export class CallStage implements Stage, Caller {
     this.#lines = new CallLines(pool, keyOf(plan), this.#retries, core.nowMs)
     this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#lines.push(item, core.loopMs))
     this.#rate = plan.rate && new RateLimit(plan.rate.perSecond, plan.rate.burst)
-    this.#meter = new StageMeter(this.#lines.limit(), core.nowMs)
+    this.#meter = new StageMeter(this.#lines.limit(), core.nowMs, core.latencyOf(plan.name))
     this.#timeoutMs = plan.timeoutMs
   }
 
@@ -188,7 +188,7 @@ export class CallStage implements Stage, Caller {
     this.#slots.release(slot)
     this.#inFlightBytes -= item.bytes
     if (retry) line.retriesInFlight -= 1
-    this.#meter.ended(durationMs)
+    this.#meter.ended(durationMs, item.root.members?.length ?? 1, slot.beside)
     if (isFenced(item)) {
       line.pooled.settled(permit, nowMs, IGNORED)
       this.#lines.left(line)
@@ -216,6 +216,7 @@ export class CallStage implements Stage, Caller {
   #failed(item: Item, line: CallLine, error: HeadgateError, nowMs: number): void {
     const spent = !error.retryable || item.charged >= this.plan.retry.attempts
     if (!this.#core.givesUp && !spent && !this.#core.halted) {
+      if (error.scope === 'record') this.#core.failures.note(item, error, this.name, nowMs)
       this.#retries.add(item, line, error, nowMs, this.#core.random.next())
       return
     }
@@ -367,7 +368,9 @@ export class CallStage implements Stage, Caller {
   }
 
   statuses(): StageStatus[] {
-    const status = this.#meter.status(this.name, 'call', this.#reason, this.#slots.size, this.#lines.limit())
+    const settings = { order: this.plan.order, perSecond: this.#rate?.perSecond ?? null, timeoutMs: this.#timeoutMs }
+    const { limit } = this
+    const status = this.#meter.status(this.name, 'call', this.#reason, this.#slots.size, limit, settings)
     return [{ ...status, limiters: this.#lines.statuses() }]
   }
 

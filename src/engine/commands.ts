@@ -24,6 +24,8 @@ export interface Caller {
 export interface Writer {
   readonly name: string
   readonly plan: SinkPlan
+  /** Starting a write of so many records kept the thread for so long. */
+  ran(ms: number, records: number): void
   wrote(write: Write, nowMs: number, result: WriteResult | { readonly threw: unknown }): void
 }
 

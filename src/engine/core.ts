@@ -10,6 +10,7 @@ import type { RecordCounts } from '../model/status.ts'
 import type { Admission } from './admission.ts'
 import { Chunk, type Refs } from './chunk.ts'
 import type { Command, Ports } from './commands.ts'
+import { Failures } from './failures.ts'
 import { Histogram } from './histogram.ts'
 import { DEAD_LETTERED, FILTERED, Item, leaveLanes, membersOf, RETURNED, SKIPPED, WRITTEN } from './item.ts'
 import type { LimiterPool } from './limiter-pool.ts'
@@ -24,6 +25,9 @@ export class Core {
   readonly counts: RecordCounts = { in: 0, out: 0, filtered: 0, deadLettered: 0, skipped: 0, returned: 0, inFlight: 0 }
   /** From the source's timestamp to completion. */
   readonly latency = new Histogram()
+  /** How long attempts or writes take, by the name of their stage. */
+  readonly stageLatencies = new Map<string, Histogram>()
+  readonly failures = new Failures()
   readonly deadLetters = new Map<Sink<DeadLetter>, Inlet>()
   /** By the name of the limiter that stages share, or of the stage that has its own. */
   readonly limiters = new Map<string, LimiterPool>()
@@ -57,6 +61,12 @@ export class Core {
     this.wallOffsetMs = wallOffsetMs
   }
 
+  latencyOf(stage: string): Histogram {
+    const latency = new Histogram()
+    this.stageLatencies.set(stage, latency)
+    return latency
+  }
+
   /** The item has ended; it leaves its lane, and its record is settled if nothing else of it is open. */
   finish(item: Item, fate: number): void {
     leaveLanes(item)
@@ -71,6 +81,7 @@ export class Core {
 
   /** The item cannot be completed: the policy says what becomes of its records. */
   fail(item: Item, error: HeadgateError, stage: string, policy: FailurePolicy): void {
+    this.failures.note(item, error, stage, this.nowMs)
     if (error.scope === 'pipeline' || policy.kind === 'stop') {
       this.halt(describeFailure(item, error, stage))
       this.finish(item, RETURNED)

@@ -5,16 +5,18 @@
  * The same inputs at the same times give the same commands.
  */
 import type { Assignment, Credit, Pulled, WriteResult } from '../model/connector.ts'
-import { classify, HeadgateError } from '../model/errors.ts'
-import type { AdmissionPlan, CommitPlan, Plan, StagePlan } from '../model/plan.ts'
+import { classify, type HeadgateError } from '../model/errors.ts'
+import type { CommitPlan, Plan, StagePlan } from '../model/plan.ts'
 import { Admission } from './admission.ts'
 import type { CallStage } from './call.ts'
 import type { Caller, Command, Ports, Writer } from './commands.ts'
 import { Core } from './core.ts'
 import { type Flow, layOut } from './flow.ts'
+import type { Latencies } from './histogram.ts'
 import { Intake } from './intake.ts'
 import { type Item, isFenced, isRevoking, isStarted } from './item.ts'
 import type { LearnedLimits, LearnedPool } from './limiter-pool.ts'
+import { checkLimits, type Limits, type PresentLimits, StageLimitsBook } from './limits.ts'
 import type { Partition } from './partition.ts'
 import type { Slot } from './slots.ts'
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
@@ -33,18 +35,6 @@ export interface EngineOptions {
   readonly learned?: LearnedLimits | undefined
 }
 
-export interface StageLimits {
-  readonly concurrency?: number
-  readonly perSecond?: number
-  readonly timeoutMs?: number
-}
-
-export interface Limits {
-  readonly admission?: Partial<AdmissionPlan>
-  /** By the name of the call stage. */
-  readonly stages?: Readonly<Record<string, StageLimits>>
-}
-
 export class Engine {
   readonly plan: Plan
   readonly #core: Core
@@ -52,6 +42,7 @@ export class Engine {
   readonly #intakes: readonly Intake[]
   /** What it takes to fill every batch once. */
   readonly #batchRecords: number
+  readonly #limits: StageLimitsBook
   #pullFirst = 0
 
   constructor(plan: Plan, ports: Ports, options: EngineOptions) {
@@ -60,6 +51,7 @@ export class Engine {
     this.#core = new Core(ports, admission, options.seed, options.nowMs, options.wallOffsetMs)
     this.#flow = layOut(this.#core, plan, options.learned ?? {})
     this.#batchRecords = batchRecords(plan)
+    this.#limits = new StageLimitsBook(this.#flow.calls.map((call) => call.plan))
     this.#setFloor()
     let partitions = 0
     const commit: CommitPlan = plan.commit
@@ -130,6 +122,11 @@ export class Engine {
     stage.ran(ms)
   }
 
+  /** Starting a write kept the thread for `ms`. */
+  ranWrite(stage: Writer, write: Write, ms: number): void {
+    stage.ran(ms, write.records)
+  }
+
   wrote(stage: Writer, write: Write, result: WriteResult | { readonly threw: unknown }): void {
     stage.wrote(write, this.#core.loopMs, result)
   }
@@ -180,15 +177,25 @@ export class Engine {
     this.#core.halt(error)
   }
 
-  /** Throws when limits name a stage that is not there. */
-  checkLimits({ stages }: Limits): void {
-    for (const name of Object.keys(stages ?? {})) this.#call(name)
+  /** Throws when limits name a stage that is not there, or a figure is none of its range. */
+  checkLimits(limits: Limits): void {
+    checkLimits(
+      limits,
+      this.#core.admission.limits,
+      this.#flow.calls.map(({ name }) => name),
+    )
   }
 
   setLimits({ admission, stages }: Limits): void {
     const { admission: gate } = this.#core
     if (admission !== undefined) gate.limits = { ...gate.limits, ...admission }
     for (const [name, limits] of Object.entries(stages ?? {})) this.#call(name).change(limits)
+    this.#limits.changed(stages)
+  }
+
+  /** The limits as they are now. */
+  limits(): PresentLimits {
+    return { admission: this.#core.admission.limits, stages: this.#limits.present() }
   }
 
   // ── The loop ─────────────────────────────────────────────────────────────
@@ -252,6 +259,12 @@ export class Engine {
     return this.#core.counts.inFlight
   }
 
+  /** Records that a source has delivered, those that its client holds included. */
+  delivered(source: number): number {
+    const intake = this.#intake(source)
+    return intake.delivered + intake.heldRecords
+  }
+
   /** What a drain is waiting for, in words. */
   waitingFor(): string {
     const waits = [...this.#flow.calls, ...this.#flow.sinks]
@@ -273,6 +286,13 @@ export class Engine {
       if (own !== null) learned[name] = own
     }
     return learned
+  }
+
+  /** How long records, attempts and writes took since the start. */
+  latencies(): Latencies {
+    const { latency, stageLatencies } = this.#core
+    const stages = [...stageLatencies].map(([name, each]) => [name, each.copy()] as const)
+    return { flow: latency.copy(), stages: Object.fromEntries(stages) }
   }
 
   snapshot(): EngineSnapshot {
@@ -345,10 +365,7 @@ export class Engine {
   }
 
   #call(name: string): CallStage {
-    const stage = this.#flow.calls.find((call) => call.name === name)
-    if (stage !== undefined) return stage
-    const known = this.#flow.calls.map((call) => `'${call.name}'`).join(', ') || 'none'
-    throw new HeadgateError('HG_OPTION_INVALID', `there is no call stage '${name}'; the call stages are: ${known}`)
+    return this.#flow.calls.find((call) => call.name === name)!
   }
 
   #intake(source: number): Intake {

@@ -139,7 +139,8 @@ export class FlatMapStage implements Stage {
     this.#core.fail(item, error, this.name, this.#plan.onFailure)
   }
 
-  account(): void {
+  account(nowMs: number): void {
+    this.#meter.reasons.set(this.#reason, nowMs)
     const { counts } = this.#meter.clock
     const waits = this.#queue.size > 0 || this.#current !== null
     counts.fill(0)

@@ -9,6 +9,8 @@ import type { CommitPlan } from '../model/plan.ts'
 import type { SourceStatus } from '../model/status.ts'
 import { CHUNK_RECORDS, Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
+import { HotKeys } from './hot-keys.ts'
+import { LaneClock } from './lane-clock.ts'
 import type { Ledger } from './ledger.ts'
 import { columnsOf, Lot } from './lot.ts'
 import { Partition } from './partition.ts'
@@ -20,6 +22,7 @@ const PULL_RECORDS = 2048
 const METADATA_FULL_AT = 0.75
 const COMMIT_RETRY_MS = 100
 const MAX_COMMIT_RETRY_MS = 5000
+const MOST_PARTITIONS_SHOWN = 256
 /** One partition may use this many times the free budget, so several stuck ones always leave room for another. */
 const PARTITION_SHARE = 2
 
@@ -34,11 +37,14 @@ export class Intake {
   /** The runtime says when the source can be pulled. */
   open = false
   heldRecords = 0
+  delivered = 0
   heldBytes = 0
   #granted: Credit | null = null
   /** What the pull under way leaves out; empty once it was told to end. */
   #leftOut: ReadonlySet<string> = new Set()
   #reason = 'starting'
+  readonly #lane: LaneClock
+  readonly hotKeys = new HotKeys()
   #committing: { partition: Partition; completed: number; stored: number }[] | null = null
   /** After a commit that was refused as stale: these are committed one by one, to find out which of them it was. */
   readonly #apart = new Set<Partition>()
@@ -65,6 +71,7 @@ export class Intake {
     this.#target = target
     this.#plan = plan
     this.#committedAtMs = core.nowMs
+    this.#lane = new LaneClock(core.nowMs)
     this.#nextPartitionIndex = nextPartitionIndex
   }
 
@@ -89,6 +96,11 @@ export class Intake {
 
   /** Emits a pull if there is credit and a partition to pull from. `sharers`: sources that want credit now. */
   pull(sharers: number): void {
+    this.#pull(sharers)
+    this.#lane.set(this.#reason, this.#core.loopMs)
+  }
+
+  #pull(sharers: number): void {
     const core = this.#core
     this.#reason = this.#guard()
     if (this.#reason === 'pulling') this.#endStalePull()
@@ -178,6 +190,7 @@ export class Intake {
     const core = this.#core
     if (this.#granted !== null) core.admission.unreserve(this.#granted)
     this.#granted = null
+    this.#lane.pulled(core.loopMs, pulled.batches.length > 0)
     this.heldRecords = heldRecords
     this.heldBytes = heldBytes
     if (pulled.ended) this.ended = true
@@ -195,6 +208,7 @@ export class Intake {
     const { ledger } = partition
     const columns = columnsOf(batch)
     const { values } = columns
+    this.hotKeys.sample(values.length, (at) => columns.keyAt(at))
     const lot = new Lot(partition, columns, ledger.deliver(columns.offsets, columns.timestampsMs))
     const fresh = ledger.hasPrior ? completeDone(ledger, lot) : null
     const admitted = fresh === null ? lot.length : fresh.length
@@ -206,6 +220,7 @@ export class Intake {
       this.#target.offer(Chunk.ofRows(lot, rows, of), core.nowMs)
     }
     core.counts.in += admitted
+    this.delivered += admitted
     core.counts.inFlight += admitted
     partition.inFlight += admitted
     partition.inFlightBytes += bytes
@@ -214,6 +229,7 @@ export class Intake {
 
   /** A pull came to nothing: the credit is free again. */
   pullFailed(): void {
+    this.#lane.pulled(this.#core.loopMs, false)
     if (this.#granted !== null) this.#core.admission.unreserve(this.#granted)
     this.#granted = null
   }
@@ -337,19 +353,25 @@ export class Intake {
     return oldest
   }
 
-  status(): Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs'> {
+  status(): Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs' | 'arrived'> {
     let uncommittedRecords = 0
     for (const { ledger, committedCompleted } of this.partitions.values())
       uncommittedRecords += ledger.completed - committedCompleted
+    const most = [...this.partitions.values()]
+    if (most.length > MOST_PARTITIONS_SHOWN) most.sort((one, other) => other.ledger.delivered - one.ledger.delivered)
     return {
       name: this.source.name,
       partitions: this.partitions.size,
+      delivered: this.delivered,
       heldRecords: this.heldRecords,
       heldBytes: this.heldBytes,
       commits: this.#commits,
       commitFailures: this.#commitFailures,
       uncommittedRecords,
+      limitUncommitted: this.#core.admission.limits.uncommittedRecords,
       reason: this.#reason,
+      states: this.#lane.seconds(this.#core.nowMs),
+      byPartition: most.slice(0, MOST_PARTITIONS_SHOWN).map((partition) => partition.status()),
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Assignment } from '../model/connector.ts'
 import type { Order } from '../model/plan.ts'
+import type { PartitionStatus } from '../model/status.ts'
 import { decodeDoneSet } from './done-set.ts'
 import { Ledger } from './ledger.ts'
 
@@ -60,6 +61,21 @@ export class Partition {
   /** Delivered and not stored by a commit: what a crash would repeat. */
   get uncommitted(): number {
     return this.ledger.delivered - this.storedCompleted
+  }
+
+  /** How much waits in the broker the engine cannot know. */
+  status(): PartitionStatus {
+    const { delivered, completed, nextOffset, oldestOpenMs } = this.ledger
+    return {
+      name: this.name,
+      delivered,
+      completed,
+      inFlight: this.inFlight,
+      uncommitted: completed - this.committedCompleted,
+      watermark: nextOffset,
+      oldestOpenMs,
+      backlogRecords: null,
+    }
   }
 
   /** Something completed that no commit has stored. */

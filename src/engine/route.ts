@@ -124,7 +124,8 @@ export class RouteStage implements Stage {
     return moved
   }
 
-  account(): void {
+  account(nowMs: number): void {
+    this.#meter.reasons.set(this.#reason, nowMs)
     const { counts } = this.#meter.clock
     counts.fill(0)
     counts[this.#queue.size > 0 ? BLOCKED : IDLE] = 1

@@ -10,10 +10,13 @@ import { ChunkQueue } from './chunk-queue.ts'
 import type { Ports } from './commands.ts'
 import type { Core } from './core.ts'
 import { AS_IT_IS, oversized, type Step } from './decode.ts'
+import { Durations } from './durations.ts'
 import { Histogram } from './histogram.ts'
 import { FILTERED, type Item, isFenced, RETURNED } from './item.ts'
+import { ReasonClock } from './reason-clock.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
 import type { Inlet, Place, Stage } from './stage.ts'
+import { NO_SETTINGS } from './stage-meter.ts'
 import { filterLoop, type Handler, type Loop, type LoopState, mapLoop, ownCopy, tapLoop } from './sync-loops.ts'
 
 export class Segment implements Stage {
@@ -25,6 +28,7 @@ export class Segment implements Stage {
   /** The least room for which a chunk is cut: crumbs would cost more than they move. */
   readonly #worthwhile: number
   readonly #queue = new ChunkQueue()
+  readonly #reasons: ReasonClock
   #reason = 'idle'
 
   constructor(core: Core, plans: readonly Step[], target: Inlet, capacity: number) {
@@ -32,6 +36,7 @@ export class Segment implements Stage {
     this.steps = plans.map((plan) => new SyncStep(plan, core.ports, core.nowMs))
     this.name = plans.map((plan) => plan.name).join('+')
     this.#target = target
+    this.#reasons = new ReasonClock(core.nowMs)
     this.#capacity = capacity
     this.#worthwhile = Math.max(1, Math.min(CHUNK_RECORDS, Math.floor(target.room() / 8)))
   }
@@ -95,7 +100,8 @@ export class Segment implements Stage {
     chunk.truncate(kept)
   }
 
-  account(): void {
+  account(nowMs: number): void {
+    this.#reasons.set(this.#reason, nowMs)
     for (const { clock } of this.steps) {
       clock.counts[IDLE] = this.#queue.size === 0 ? 1 : 0
       clock.counts[BLOCKED] = this.#queue.size === 0 ? 0 : 1
@@ -115,8 +121,9 @@ export class Segment implements Stage {
     return [{ name: `${this.name} queue`, records: size, bytes, limitRecords: this.#capacity }]
   }
 
-  statuses(): StageStatus[] {
-    return this.steps.map((step) => step.status(this.#reason))
+  statuses(nowMs: number): StageStatus[] {
+    const reasonSeconds = this.#reasons.seconds(nowMs)
+    return this.steps.map((step) => step.status(this.#reason, reasonSeconds))
   }
 
   statesError(): number {
@@ -215,7 +222,7 @@ class SyncStep {
     )
   }
 
-  status(reason: string): StageStatus {
+  status(reason: string, reasonSeconds: Record<string, number>): StageStatus {
     return {
       name: this.plan.name,
       kind: this.plan.kind,
@@ -231,6 +238,9 @@ class SyncStep {
       limit: null,
       reason,
       states: this.clock.seconds(),
+      reasonSeconds,
+      settings: NO_SETTINGS,
+      durations: NO_DURATIONS,
       latencyMs: NO_LATENCY,
       limiters: [],
     }
@@ -238,5 +248,6 @@ class SyncStep {
 }
 
 const NO_LATENCY = new Histogram().status()
+const NO_DURATIONS = new Durations().sums()
 
 const LOOPS = { map: mapLoop, filter: filterLoop, tap: tapLoop }

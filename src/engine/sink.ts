@@ -68,7 +68,7 @@ export class SinkStage implements Stage, Writer {
     this.#limit = this.#strict ? 1 : maxInFlightWrites
     this.#lanes =
       plan.order === 'none' || atomic ? null : new Lanes(plan.order, (item) => this.#queue.push(Chunk.ofItems([item])))
-    this.#meter = new StageMeter(this.#limit, core.nowMs)
+    this.#meter = new StageMeter(this.#limit, core.nowMs, core.latencyOf(plan.name))
   }
 
   /** A sink that writes whole batches lets the next one fill up until it has taken the last. */
@@ -188,12 +188,16 @@ export class SinkStage implements Stage, Writer {
     return others.length === 0 ? first!.values : first!.values.concat(...others.map(({ values }) => values))
   }
 
+  ran(ms: number, records: number): void {
+    this.#meter.ran(ms, records)
+  }
+
   /** A write ended: with its result, or with what it threw. */
   wrote(write: Write, nowMs: number, result: WriteResult | { readonly threw: unknown }): void {
     this.#writes.delete(write)
     this.#inFlightRecords -= write.records
     this.#inFlightBytes -= write.bytes
-    this.#meter.ended(nowMs - write.startedMs)
+    this.#meter.ended(nowMs - write.startedMs, write.records)
     if (result === 'written') {
       this.#succeeded(write.chunks, write.records)
     } else if ('threw' in result) {
@@ -264,6 +268,7 @@ export class SinkStage implements Stage, Writer {
       else again.push(item)
     }
     if (again.length === 0) return
+    this.#core.failures.note(again[0] as Item, error, this.name, this.#core.nowMs)
     this.#again.push({ items: again, dueMs })
     this.#againRecords += again.length
     for (const item of again) this.#againBytes += item.bytes
@@ -336,7 +341,12 @@ export class SinkStage implements Stage, Writer {
 
   statuses(): StageStatus[] {
     const kind = this.#role.deadLettersOf === null ? 'sink' : 'dead-letter'
-    return [this.#meter.status(this.name, kind, this.#reason, this.#writes.size, this.#limit)]
+    return [
+      this.#meter.status(this.name, kind, this.#reason, this.#writes.size, this.#limit, {
+        order: this.plan.order,
+        batchRecords: this.plan.sink.capabilities.maxBatchRecords,
+      }),
+    ]
   }
 
   littleError(nowMs: number): number {

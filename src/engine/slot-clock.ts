@@ -20,6 +20,8 @@ export class SlotClock {
   readonly counts = new Float64Array(SLOT_STATES.length)
   readonly #slotMs = new Float64Array(SLOT_STATES.length)
   #expectedSlotMs = 0
+  /** Of the AWAIT time to come, what is CPU. */
+  #owedMs = 0
   #slots: number
   #atMs: number
 
@@ -38,6 +40,19 @@ export class SlotClock {
     for (let state = 0; state < this.counts.length; state += 1) {
       this.#slotMs[state] = (this.#slotMs[state] as number) + (this.counts[state] as number) * elapsed
     }
+    if (this.#owedMs > 0) this.#settle((this.counts[AWAIT] as number) * elapsed)
+  }
+
+  /** Only of what was just charged, so that no state ever loses time. */
+  #settle(awaitedMs: number): void {
+    const ms = Math.min(this.#owedMs, awaitedMs)
+    this.#owedMs -= ms
+    this.#slotMs[AWAIT] = (this.#slotMs[AWAIT] as number) - ms
+    this.#slotMs[CPU] = (this.#slotMs[CPU] as number) + ms
+  }
+
+  get atMs(): number {
+    return this.#atMs
   }
 
   /** How many slots the stage has from now on. */
@@ -45,10 +60,9 @@ export class SlotClock {
     this.#slots = slots
   }
 
-  /** One slot ran user code for `ms` of the time that was charged as `from`. */
-  charge(from: number, to: number, ms: number): void {
-    this.#slotMs[from] = (this.#slotMs[from] as number) - ms
-    this.#slotMs[to] = (this.#slotMs[to] as number) + ms
+  /** One slot ran user code for `ms` of the time that the next `advance` will charge as AWAIT. */
+  ranOfAwait(ms: number): void {
+    this.#owedMs += ms
   }
 
   /** One slot ran user code for `ms` since the last `advance`; moves the clock on. */

@@ -16,6 +16,8 @@ export class Slot {
   /** What the answer said of a quota. */
   heard: RateLimitFigures | undefined = undefined
   startedMs = 0
+  /** Others in flight when it started. */
+  beside = 0
   retry = false
   /** Its signal was aborted; it has until the grace is over to settle. */
   abortedMs: number | null = null
@@ -52,6 +54,7 @@ export class SlotList {
     const slot = this.#free.pop() ?? new Slot()
     slot.item = item
     slot.startedMs = nowMs
+    slot.beside = this.#size
     slot.previous = this.#last
     if (this.#last === null) this.#first = slot
     else this.#last.next = slot

@@ -1,5 +1,7 @@
 /** A snapshot of the engine: everything that a status shows and that the engine itself can know. Reads, never steers. */
 import type {
+  FailureStatus,
+  KeyShare,
   LatencyStatus,
   PlaceStatus,
   RecordCounts,
@@ -14,13 +16,16 @@ import type { Intake } from './intake.ts'
 export interface EngineSnapshot {
   readonly records: RecordCounts
   readonly latencyMs: LatencyStatus
+  readonly latencyTotalMs: number
+  readonly lastFailures: FailureStatus[]
+  readonly hotKeys: KeyShare[]
   /** Null while nothing has completed. */
   readonly completionPerSecond: number | null
   /** Epoch ms of the oldest record in flight; null when none is. */
   readonly oldestOpenMs: number | null
   readonly admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
   readonly places: PlaceStatus[]
-  readonly sources: Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs'>[]
+  readonly sources: Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs' | 'arrived'>[]
   readonly stages: StageStatus[]
   readonly checks: SelfChecks
 }
@@ -45,6 +50,12 @@ export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[])
   return {
     records: { ...counts },
     latencyMs: core.latency.status(),
+    latencyTotalMs: core.latency.sum,
+    lastFailures: core.failures.statuses(
+      intakes.map(({ source }) => source.name),
+      core.wallOffsetMs,
+    ),
+    hotKeys: intakes.flatMap(({ source, hotKeys }) => hotKeys.shares().map((key) => ({ source: source.name, ...key }))),
     completionPerSecond: perSecond,
     oldestOpenMs,
     admission: {

@@ -3,9 +3,13 @@
  * `littleError` compares the slots' time integral with the sum of the durations: two ways to the same figure.
  */
 import type { ErrorCode } from '../model/errors.ts'
-import type { StageStatus } from '../model/status.ts'
+import type { StageSettings, StageStatus } from '../model/status.ts'
+import { Durations } from './durations.ts'
 import { Histogram } from './histogram.ts'
+import { ReasonClock } from './reason-clock.ts'
 import { AWAIT, BACKOFF, BLOCKED, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
+
+export const NO_SETTINGS: StageSettings = { order: null, perSecond: null, timeoutMs: null, batchRecords: null }
 
 /** What holds back the slots that are free. */
 export interface Waiting {
@@ -19,7 +23,9 @@ export interface Waiting {
 
 export class StageMeter {
   readonly clock: SlotClock
-  readonly #latency = new Histogram()
+  readonly reasons: ReasonClock
+  readonly #durations = new Durations()
+  readonly #latency: Histogram
   entered = 0
   left = 0
   /** Handlers that did not settle even after their signal was aborted. */
@@ -30,13 +36,17 @@ export class StageMeter {
   #overloaded = 0
   #failed = 0
   #timeouts = 0
-  #durationMs = 0
   /** Attempts of one loop tend to have begun in one loop, and so to last alike: they are recorded as a run. */
   #runMs = 0
+  #runRecords = 1
+  #runBeside = 0
   #runLength = 0
 
-  constructor(slots: number, nowMs: number) {
+  /** `latency`: where the durations go. */
+  constructor(slots: number, nowMs: number, latency = new Histogram()) {
+    this.#latency = latency
     this.clock = new SlotClock(slots, nowMs)
+    this.reasons = new ReasonClock(nowMs)
   }
 
   started(first: number, attempts: number): void {
@@ -44,16 +54,19 @@ export class StageMeter {
     this.#attempts += attempts
   }
 
-  /** One slot was busy for so long. */
-  ended(durationMs: number): void {
-    if (durationMs !== this.#runMs) this.#endRun()
+  /** One slot was busy for so long, with so many records, begun beside so many others. */
+  ended(durationMs: number, records = 1, beside = 0): void {
+    const alike = Math.clz32(beside + 1) === Math.clz32(this.#runBeside + 1)
+    if (durationMs !== this.#runMs || records !== this.#runRecords || !alike) this.#endRun()
     this.#runMs = durationMs
+    this.#runRecords = records
+    this.#runBeside = beside
     this.#runLength += 1
   }
 
   #endRun(): void {
     if (this.#runLength === 0) return
-    this.#durationMs += this.#runMs * this.#runLength
+    this.#durations.ended(this.#runRecords, this.#runMs, this.#runLength, this.#runBeside)
     this.#latency.record(this.#runMs, this.#runLength)
     this.#runLength = 0
   }
@@ -69,12 +82,14 @@ export class StageMeter {
   }
 
   /** User code ran for so long, in slots that were charged as awaiting. */
-  ran(ms: number): void {
-    this.clock.charge(AWAIT, CPU, ms)
+  ran(ms: number, records = 1): void {
+    this.clock.ranOfAwait(ms)
+    this.#durations.ran(records, ms)
   }
 
   account(limit: number, inFlight: number, pooling: number, waiting: Waiting): void {
     this.#endRun()
+    this.reasons.set(waiting.gate, this.clock.atMs)
     const { counts } = this.clock
     counts.fill(0)
     counts[AWAIT] = inFlight - pooling
@@ -89,7 +104,14 @@ export class StageMeter {
     counts[IDLE] = (counts[IDLE] as number) + free
   }
 
-  status(name: string, kind: string, reason: string, inFlight: number, limit: number): StageStatus {
+  status(
+    name: string,
+    kind: string,
+    reason: string,
+    inFlight: number,
+    limit: number,
+    settings: Partial<StageSettings> = {},
+  ): StageStatus {
     this.#endRun()
     return {
       name,
@@ -106,6 +128,9 @@ export class StageMeter {
       limit,
       reason,
       states: this.clock.seconds(),
+      reasonSeconds: this.reasons.seconds(this.clock.atMs),
+      settings: { ...NO_SETTINGS, ...settings },
+      durations: this.#durations.sums(),
       latencyMs: this.#latency.status(),
       limiters: [],
     }
@@ -116,7 +141,7 @@ export class StageMeter {
     this.#endRun()
     const integralMs = this.clock.slotMs(AWAIT) + this.clock.slotMs(POOL) + this.clock.slotMs(CPU)
     if (integralMs < 1) return 0
-    return Math.abs(integralMs - this.#durationMs - openMs) / integralMs
+    return Math.abs(integralMs - this.#durations.totalMs - openMs) / integralMs
   }
 }
 

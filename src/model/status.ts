@@ -7,6 +7,10 @@
 export const SLOT_STATES = ['IDLE', 'CPU', 'AWAIT', 'POOL', 'RATE', 'KEY', 'LINGER', 'BACKOFF', 'BLOCKED'] as const
 export type SlotState = (typeof SLOT_STATES)[number]
 
+/** What the one lane of a source can be doing: a pull in progress, deliveries that wait for a commit, or no room. */
+export const LANE_STATES = ['FETCH', 'COMMIT', 'BLOCKED', 'NO_INPUT'] as const
+export type LaneState = (typeof LANE_STATES)[number]
+
 export interface RecordCounts {
   /** Delivered by the sources. */
   in: number
@@ -89,9 +93,51 @@ export interface StageStatus {
   reason: string
   /** Slot-seconds spent in each state since the start. */
   states: Record<SlotState, number>
+  /** Seconds for which each reason held since the start. */
+  reasonSeconds: Record<string, number>
+  settings: StageSettings
+  /** Attempts or writes that ended. */
+  durations: DurationSums
   latencyMs: LatencyStatus
   /** Of a call stage: its limiters, those with the most waiting first, eight at most. */
   limiters: LimiterStatus[]
+}
+
+/** What a stage was told, as far as the doctor has to know; null where the stage has no such setting. */
+export interface StageSettings {
+  order: 'none' | 'key' | 'partition' | null
+  /** Starts a second at most. */
+  perSecond: number | null
+  timeoutMs: number | null
+  /** Records in one batch or write at most. */
+  batchRecords: number | null
+}
+
+/** Sums over attempts or writes that ended. */
+export interface DurationSums {
+  count: number
+  records: number
+  ms: number
+  /** CPU of the thread for starting them, in ms. */
+  cpuMs: number
+  /** The same for those that carried from `fromRecords` up to twice as many records; sizes without any are left out. */
+  bySize: SizeSums[]
+  /** The same of attempts by how many others were in flight when they began, from `fromInFlight` up to twice as many. */
+  byInFlight: InFlightSums[]
+}
+
+export interface InFlightSums {
+  fromInFlight: number
+  count: number
+  ms: number
+}
+
+export interface SizeSums {
+  fromRecords: number
+  count: number
+  records: number
+  ms: number
+  cpuMs: number
 }
 
 export interface LatencyStatus {
@@ -108,13 +154,73 @@ export interface SourceStatus {
   backlogRecords: number | null
   /** Age of the oldest of them. */
   backlogAgeMs: number | null
+  /** Records since the start. */
+  delivered: number
+  /** Delivered or in the broker, when the backlog was last counted: its slope is the arrivals. Null when unknown. */
+  arrived: { records: number; atMs: number } | null
   heldRecords: number
   heldBytes: number
   commits: number
   commitFailures: number
   /** Completed and not yet committed. */
   uncommittedRecords: number
+  /** Records a partition may have delivered and not committed. */
+  limitUncommitted: number
   reason: string
+  /** Seconds that its lane spent in each state since the start. */
+  states: Record<LaneState, number>
+  /** The partitions assigned here; of many those with the most delivered, 256 at most. */
+  byPartition: PartitionStatus[]
+}
+
+export interface PartitionStatus {
+  name: string
+  delivered: number
+  completed: number
+  inFlight: number
+  /** Completed and not committed. */
+  uncommitted: number
+  /** Everything below this offset is done. */
+  watermark: number
+  /** Timestamp of the oldest record delivered and not completed, epoch ms; null when all are. */
+  oldestOpenMs: number | null
+  /** Records in the broker; null when unknown. */
+  backlogRecords: number | null
+}
+
+/** What the process did since the start. */
+export interface ProcessStatus {
+  /** Time in which the event loop had something to do. */
+  loopActiveMs: number
+  /** All time, of the same clock. */
+  loopMs: number
+  gcMs: number
+  /** Time in the engine's turns, the synchronous stages and the starting of calls and writes included. */
+  turnsMs: number
+  /** CPU time of the thread, or of the whole process where the platform does not tell them apart. */
+  cpuMs: number
+  heapUsedBytes: number
+  heapLimitBytes: number
+  rssBytes: number
+}
+
+/** A record that a stage could not do, whatever became of it. */
+export interface FailureStatus {
+  source: string
+  partition: string
+  offset: number
+  stage: string
+  code: string
+  message: string
+  atMs: number
+}
+
+/** How many of the records of a source have this key. */
+export interface KeyShare {
+  source: string
+  key: string
+  /** Of the last tens of thousands of records, as sampled. */
+  share: number
 }
 
 export interface SelfChecks {
@@ -137,6 +243,8 @@ export interface Status {
   completionPerSecond: number
   /** From the source's timestamp to completion. */
   latencyMs: LatencyStatus
+  /** The sum over all that completed. */
+  latencyTotalMs: number
   /** Age of the oldest record that is not completed, in flight or in the broker. */
   queueAgeMs: number
   admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
@@ -145,6 +253,11 @@ export interface Status {
   sources: SourceStatus[]
   stages: StageStatus[]
   checks: SelfChecks
+  process: ProcessStatus
+  /** The last first, 32 at most. */
+  lastFailures: FailureStatus[]
+  /** Keys that many records have, the most frequent first, 8 of a source at most. */
+  hotKeys: KeyShare[]
   memory: { rssStartBytes: number; rssMaxBytes: number; rssEndBytes: number; heapMaxBytes: number }
   /** One plain sentence. */
   verdict: string

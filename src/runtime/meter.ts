@@ -4,7 +4,9 @@
  */
 import { getHeapStatistics } from 'node:v8'
 import type { PartitionBacklog, Source } from '../model/connector.ts'
-import type { Status } from '../model/status.ts'
+import type { ProcessStatus, Status } from '../model/status.ts'
+import { ProcessClock } from './process-clock.ts'
+import type { Surroundings } from './status.ts'
 
 const SAMPLE_MS = 250
 const BACKLOG_EVERY = 4
@@ -14,13 +16,19 @@ const HEAP_SAMPLES = 4
 export interface SourceBacklog {
   readonly records: number | null
   readonly oldestMs: number | null
+  readonly partitions: readonly PartitionBacklog[]
+  /** Delivered or in the broker, at the time of this answer. */
+  readonly arrived: { readonly records: number; readonly atMs: number } | null
 }
 
-export class Meter {
+export class Meter implements Surroundings {
   readonly #sources: readonly Source[]
+  readonly #delivered: (source: number) => number
   readonly #onSample: (heap: { usedBytes: number; limitBytes: number }) => void
   readonly #abort = new AbortController()
   readonly #heapSamples: number[] = []
+  readonly #clock = new ProcessClock()
+  #heapLimitBytes = 0
   readonly #backlogs: SourceBacklog[]
   readonly #asking: boolean[]
   readonly #rssStartBytes = process.memoryUsage.rss()
@@ -30,14 +38,21 @@ export class Meter {
   #samples = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(sources: readonly Source[], onSample: (heap: { usedBytes: number; limitBytes: number }) => void) {
+  /** `delivered`: how many records the engine has had of a source. */
+  constructor(
+    sources: readonly Source[],
+    delivered: (source: number) => number,
+    onSample: (heap: { usedBytes: number; limitBytes: number }) => void,
+  ) {
     this.#sources = sources
+    this.#delivered = delivered
     this.#onSample = onSample
-    this.#backlogs = sources.map(() => ({ records: null, oldestMs: null }))
+    this.#backlogs = sources.map(() => ({ records: null, oldestMs: null, partitions: [], arrived: null }))
     this.#asking = sources.map(() => false)
   }
 
   start(): void {
+    this.#clock.start()
     this.#sample()
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS)
   }
@@ -47,6 +62,7 @@ export class Meter {
     clearInterval(this.#timer)
     this.#abort.abort()
     this.#readMemory()
+    this.#clock.stop()
   }
 
   backlog(source: number): SourceBacklog {
@@ -62,6 +78,15 @@ export class Meter {
     }
   }
 
+  process(): Omit<ProcessStatus, 'turnsMs'> {
+    return {
+      ...this.#clock.read(),
+      heapUsedBytes: this.#heapSamples.length === 0 ? 0 : Math.min(...this.#heapSamples),
+      heapLimitBytes: this.#heapLimitBytes,
+      rssBytes: this.#rssBytes,
+    }
+  }
+
   #sample(): void {
     const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = this.#readMemory()
     this.#heapSamples.push(usedBytes)
@@ -73,6 +98,7 @@ export class Meter {
 
   #readMemory(): { used_heap_size: number; heap_size_limit: number } {
     const heap = getHeapStatistics()
+    this.#heapLimitBytes = heap.heap_size_limit
     this.#rssBytes = process.memoryUsage.rss()
     this.#rssMaxBytes = Math.max(this.#rssMaxBytes, this.#rssBytes)
     this.#heapMaxBytes = Math.max(this.#heapMaxBytes, heap.used_heap_size)
@@ -84,7 +110,10 @@ export class Meter {
     if (this.#asking[index] || source.capabilities.backlog === 'none') return
     this.#asking[index] = true
     try {
-      this.#backlogs[index] = sum(await source.backlog(this.#abort.signal))
+      const backlog = sum(await source.backlog(this.#abort.signal))
+      const { records } = backlog
+      const arrived = records === null ? null : { records: records + this.#delivered(index), atMs: Date.now() }
+      this.#backlogs[index] = { ...backlog, arrived }
     } catch {
       // The last figure stands; a source that is in trouble says so through its pulls.
     } finally {
@@ -93,7 +122,7 @@ export class Meter {
   }
 }
 
-function sum(partitions: readonly PartitionBacklog[]): SourceBacklog {
+function sum(partitions: readonly PartitionBacklog[]): Omit<SourceBacklog, 'arrived'> {
   let records: number | null = 0
   let oldestMs: number | null = null
   for (const partition of partitions) {
@@ -102,5 +131,5 @@ function sum(partitions: readonly PartitionBacklog[]): SourceBacklog {
     if (oldestTimestampMs !== null)
       oldestMs = oldestMs === null ? oldestTimestampMs : Math.min(oldestMs, oldestTimestampMs)
   }
-  return { records, oldestMs }
+  return { records, oldestMs, partitions }
 }

@@ -4,8 +4,9 @@
  * Invariant: the engine is entered from `#pump` alone, never from within a handler.
  */
 import type { Caller, Command, Writer } from '../engine/commands.ts'
-import { Engine, type Limits } from '../engine/engine.ts'
+import { Engine } from '../engine/engine.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
+import type { Limits } from '../engine/limits.ts'
 import type { Slot } from '../engine/slots.ts'
 import type { Write } from '../engine/write.ts'
 import type { Assignment, Credit, Pulled, SinkBatch } from '../model/connector.ts'
@@ -44,6 +45,8 @@ export class Runner implements CallHost {
   #settledSlots: Slot[] = []
   #scheduled = false
   #turnMs = 0
+  /** Spent in turns so far. */
+  turnsMs = 0
   #wallOffsetMs: number
   #timer: NodeJS.Timeout | undefined
   #timerMs = Number.POSITIVE_INFINITY
@@ -196,8 +199,9 @@ export class Runner implements CallHost {
   readonly #pump = (): void => {
     this.#scheduled = false
     if (this.#ended) return
+    const startedMs = this.#world.nowMs()
     try {
-      this.engine.advance(this.#world.nowMs())
+      this.engine.advance(startedMs)
       this.#feed()
       this.engine.resume()
       for (const command of this.engine.takeCommands()) this.#perform(command)
@@ -206,6 +210,7 @@ export class Runner implements CallHost {
     } catch (thrown) {
       this.#finish(classify(thrown))
     }
+    this.turnsMs += this.#world.nowMs() - startedMs
   }
 
   #feed(): void {
@@ -266,11 +271,11 @@ export class Runner implements CallHost {
 
   async #write(stage: Writer, write: Write): Promise<void> {
     const shared = this.#writeSignals.take()
+    const startedMs = this.#world.nowMs()
     try {
-      const result = await stage.plan.sink.write(
-        write as SinkBatch<unknown> as SinkBatch<never>,
-        shared.controller.signal,
-      )
+      const written = stage.plan.sink.write(write as SinkBatch<unknown> as SinkBatch<never>, shared.controller.signal)
+      this.engine.ranWrite(stage, write, this.#world.nowMs() - startedMs)
+      const result = await written
       this.input(() => this.engine.wrote(stage, write, result))
     } catch (thrown) {
       this.log.warn({ sink: stage.name, records: write.records }, `a write failed: ${describe(thrown)}`)

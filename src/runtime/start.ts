@@ -2,9 +2,14 @@
  * Starts a plan and owns it while it runs: opens sinks and sources, drains within the deadline, and closes everything
  * again. The engine decides, the runner performs; this file is the life of the two from start to end.
  */
-import type { Limits } from '../engine/engine.ts'
+
+import { Doctor, type DoctorOptions } from '../diagnose/doctor.ts'
+import { verdictOf } from '../diagnose/verdict.ts'
+import type { Latencies } from '../engine/histogram.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
+import type { Limits, PresentLimits } from '../engine/limits.ts'
 import type { Sink, Source } from '../model/connector.ts'
+import type { Diagnosis } from '../model/diagnosis.ts'
 import { classify, describe, type HeadgateError } from '../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../model/logger.ts'
 import type { FailurePolicy, FlowPlan, Plan } from '../model/plan.ts'
@@ -16,6 +21,8 @@ import { REAL_WORLD, type World } from './world.ts'
 
 /** After a hard stop: how long handlers and writes may take to end before they are left behind. */
 const STOP_GRACE_MS = 3000
+/** The doctor looks at every second sample of the meter: twice a second. */
+const DOCTOR_EVERY = 2
 /** How long one connector may take to close. */
 const CLOSE_MS = 5000
 
@@ -26,6 +33,8 @@ export interface StartOptions {
   readonly signal?: AbortSignal
   /** What `learned()` of an earlier run gave: adaptive limits begin there and not at 1. What it cannot use is ignored. */
   readonly learned?: LearnedLimits | undefined
+  /** What the doctor should know beside what it sees. */
+  readonly doctor?: DoctorOptions | undefined
   /** The clock and the seed; default: the real ones. */
   readonly world?: World
 }
@@ -34,6 +43,10 @@ export interface StartOptions {
 export interface Running {
   /** What it is doing now; some 100 µs, so not for the hot path. */
   status(): Status
+  /** How it is, what holds it back and why, what would help and what would hurt; under 1 ms. */
+  diagnose(): Diagnosis
+  /** How long records, attempts and writes took since the start, as counts by duration: for histograms and quantiles of a window. */
+  latencies(): Latencies
   /**
    * Stops pulling, finishes what was started, gives the rest back uncommitted. After `withinMs` (default: the
    * pipeline's `drainMs`) what is still open is aborted and given back too.
@@ -46,6 +59,8 @@ export interface Running {
   resume(): void
   /** Changes limits from now on. Throws `HG_OPTION_INVALID` for a stage that is not there or a figure that is none. */
   setLimits(limits: Limits): void
+  /** The limits as they are now, also those that were never changed. */
+  limits(): PresentLimits
   /** What the adaptive limiters have found, as plain JSON, for `start({ learned })` of a later run. */
   learned(): LearnedLimits
   /** What a drain is waiting for, in words. */
@@ -69,6 +84,8 @@ class Life implements Running {
   readonly #log: Logger
   readonly #runner: Runner
   readonly #meter: Meter
+  readonly #doctor: Doctor
+  #samples = 0
   readonly #abort = new AbortController()
   readonly #startedAtMs: number
   readonly #closers: { readonly name: string; close(signal: AbortSignal): Promise<void> }[] = []
@@ -85,8 +102,10 @@ class Life implements Running {
     this.#startedAtMs = this.#world.wallMs()
     const parts = { world: this.#world, log: this.#log, learned: options.learned }
     this.#runner = new Runner(plan, parts, (error) => void this.#finished(error))
+    this.#doctor = new Doctor(options.doctor)
     this.#meter = new Meter(
       plan.sources.map(({ source }) => source),
+      (source) => this.#runner.engine.delivered(source),
       (heap) => this.#sampled(heap),
     )
     this.done = new Promise((resolve) => {
@@ -132,6 +151,16 @@ class Life implements Running {
   }
 
   status(): Status {
+    const status = this.#look()
+    return { ...status, verdict: verdictOf(status, this.#doctor.said()) }
+  }
+
+  diagnose(): Diagnosis {
+    this.#doctor.observe(this.#look())
+    return this.#doctor.diagnosis() as Diagnosis
+  }
+
+  #look(): Status {
     return makeStatus({
       pipeline: this.#plan.name,
       state: this.#state,
@@ -140,6 +169,7 @@ class Life implements Running {
       nowMs: this.#world.wallMs(),
       snapshot: this.#runner.engine.snapshot(),
       meter: this.#meter,
+      turnsMs: this.#runner.turnsMs,
     })
   }
 
@@ -177,6 +207,14 @@ class Life implements Running {
     this.#runner.setLimits(limits)
   }
 
+  latencies(): Latencies {
+    return this.#runner.engine.latencies()
+  }
+
+  limits(): PresentLimits {
+    return this.#runner.engine.limits()
+  }
+
   learned(): LearnedLimits {
     return this.#runner.engine.learned()
   }
@@ -187,6 +225,7 @@ class Life implements Running {
 
   #sampled(heap: { usedBytes: number; limitBytes: number }): void {
     this.#runner.observed(heap)
+    if (this.#samples++ % DOCTOR_EVERY === 0) this.#doctor.observe(this.#look())
     // A failure has halted the engine: what is under way gets the time of a drain to end.
     if (this.#runner.engine.halted && this.#state === 'running') {
       this.#state = 'draining'

@@ -55,6 +55,102 @@ const states = z
   })
   .describe('Slot-seconds spent in each state since the start; a slot is in exactly one state at a time.')
 
+const durations = z
+  .strictObject({
+    count: tally('Attempts or writes that ended.'),
+    records: tally('Records that they carried.'),
+    ms: amount('Sum of their durations, milliseconds.'),
+    cpuMs: amount('Thread time for starting them, milliseconds.'),
+    bySize: z
+      .array(
+        z.strictObject({
+          fromRecords: tally('The least records that one of these carried.'),
+          count: tally('Attempts or writes.'),
+          records: tally('Records.'),
+          ms: amount('Sum of durations, milliseconds.'),
+          cpuMs: amount('Thread time for starting them, milliseconds.'),
+        }),
+      )
+      .describe('The same for those that carried from fromRecords up to twice as many records.'),
+    byInFlight: z
+      .array(
+        z.strictObject({
+          fromInFlight: tally('The fewest others that were in flight when one of these began.'),
+          count: tally('Attempts.'),
+          ms: amount('Sum of durations, milliseconds.'),
+        }),
+      )
+      .describe('The same by how many others were in flight when they began.'),
+  })
+  .describe('Attempts or writes that ended since the start.')
+
+const stageSettings = z
+  .strictObject({
+    order: z.enum(['none', 'key', 'partition']).nullable().describe('What may not overtake what; null: no matter.'),
+    perSecond: amount('Rate.').nullable().describe('Starts a second at most; null when not limited.'),
+    timeoutMs: amount('Time.').nullable().describe('How long an attempt may take, milliseconds.'),
+    batchRecords: tally('Records.').nullable().describe('Records in one batch or write at most.'),
+  })
+  .describe('What the stage was told.')
+
+const lane = z
+  .strictObject({
+    FETCH: amount('A pull that brought something, seconds.'),
+    COMMIT: amount('Deliveries wait for a commit, seconds.'),
+    BLOCKED: amount('No room or no credit, seconds.'),
+    NO_INPUT: amount('A pull that brought nothing, or no pull wanted, seconds.'),
+  })
+  .describe('Seconds that the lane of the source spent in each state since the start.')
+
+const partition = z
+  .strictObject({
+    name: name('The partition.'),
+    delivered: tally('Records delivered.'),
+    completed: tally('Records completed.'),
+    inFlight: tally('Records in flight.'),
+    uncommitted: tally('Records completed and not committed.'),
+    watermark: z.int().describe('Everything below this offset is done.'),
+    oldestOpenMs: z
+      .number()
+      .nullable()
+      .describe('Timestamp of the oldest record delivered and not completed, milliseconds since the Unix epoch.'),
+    backlogRecords: tally('Records.').nullable().describe('Records in the broker; null when unknown.'),
+  })
+  .describe('One partition.')
+
+const processSchema = z
+  .strictObject({
+    loopActiveMs: amount('Time in which the event loop had something to do, milliseconds.'),
+    loopMs: amount('All time of the same clock, milliseconds.'),
+    gcMs: amount('Time in garbage collection, milliseconds.'),
+    turnsMs: amount("Time in the engine's turns, the stages that run in them included, milliseconds."),
+    cpuMs: amount('CPU time of the thread, or of the process where it is not told apart, milliseconds.'),
+    heapUsedBytes: amount('Heap in use after the last collections, bytes.'),
+    heapLimitBytes: amount('The most it may be, bytes.'),
+    rssBytes: amount('Resident memory, bytes.'),
+  })
+  .describe('What the process did since the start.')
+
+const failure = z
+  .strictObject({
+    source: name('The source of the record.'),
+    partition: name('Its partition.'),
+    offset: z.int().describe('Its offset.'),
+    stage: name('The stage that could not do it.'),
+    code: name('One of the HG_… codes.'),
+    message: z.string().describe('What happened.'),
+    atMs: z.number().describe('When, milliseconds since the Unix epoch.'),
+  })
+  .describe('A record that a stage could not do, whatever became of it.')
+
+const keyShare = z
+  .strictObject({
+    source: name('The source.'),
+    key: z.string().describe('The key.'),
+    share: z.number().min(0).max(1).describe('Its share of the last tens of thousands of records, as sampled.'),
+  })
+  .describe('A key that many records have.')
+
 const place = z
   .strictObject({
     name: name('The place, unique within the pipeline.'),
@@ -81,12 +177,20 @@ const source = z
       .nullable()
       .describe('Records in the broker, not delivered yet; null when unknown.'),
     backlogAgeMs: amount('Age.').nullable().describe('Age of the oldest of them, milliseconds; null when unknown.'),
+    delivered: tally('Records delivered since the start.'),
+    arrived: z
+      .strictObject({ records: tally('Records.'), atMs: amount('When, milliseconds since the Unix epoch.') })
+      .nullable()
+      .describe('Delivered or in the broker when the backlog was last counted; null when unknown.'),
     heldRecords: tally('Records inside the client, not returned by a pull yet.'),
     heldBytes: amount('Their bytes.'),
     commits: tally('Commits that succeeded.'),
     commitFailures: tally('Commits that failed.'),
     uncommittedRecords: tally('Records completed and not committed yet.'),
     reason: reason('Why nothing more is pulled at this moment.'),
+    limitUncommitted: amount('Records a partition may have delivered and not committed.'),
+    states: lane,
+    byPartition: z.array(partition).describe('The partitions assigned here, 256 at most.'),
   })
   .describe('One source.')
 
@@ -133,6 +237,9 @@ const stage = z
     limit: amount('Slots.').nullable().describe('Slots; null for a stage that has none of its own.'),
     reason: reason('Why the stage starts nothing more at this moment.'),
     states,
+    reasonSeconds: z.record(z.string(), amount('Seconds.')).describe('Seconds for which each reason held.'),
+    settings: stageSettings,
+    durations,
     latencyMs: latency('Duration of one attempt, milliseconds.'),
     limiters: z.array(limiter).describe('Limiters of a call stage, those with the most waiting first, eight at most.'),
   })
@@ -151,6 +258,7 @@ export const statusSchema = z
     records,
     completionPerSecond: amount('Records completed a second, weighted towards the last two seconds.'),
     latencyMs: latency("From the source's timestamp to completion, milliseconds."),
+    latencyTotalMs: z.number().describe('The sum of it over all that completed, milliseconds.'),
     queueAgeMs: amount('Age of the oldest record not completed, in flight or in the broker, milliseconds.'),
     admission: z
       .strictObject({
@@ -170,6 +278,9 @@ export const statusSchema = z
         littleError: amount("Largest |L − X·W| / L over the stages' slots (Little's law)."),
       })
       .describe('What the meter says about itself.'),
+    process: processSchema,
+    lastFailures: z.array(failure).describe('The last first, 32 at most.'),
+    hotKeys: z.array(keyShare).describe('Keys that many records have, the most frequent first.'),
     memory: z
       .strictObject({
         rssStartBytes: amount('Resident memory at the start, bytes.'),

@@ -1,9 +1,20 @@
-/** Puts a status together: what the engine knows, what the meter saw, and the sentence that sums it up. */
-import { verdictOf } from '../diagnose/verdict.ts'
+/** Puts a status together: what the engine knows and what the meter saw. The sentence that sums it up comes last, from the doctor. */
 import type { EngineSnapshot } from '../engine/snapshot.ts'
+import type { PartitionBacklog } from '../model/connector.ts'
 import type { HeadgateError } from '../model/errors.ts'
-import type { SourceStatus, Status, WaitStatus } from '../model/status.ts'
-import type { Meter } from './meter.ts'
+import type { ProcessStatus, SourceStatus, Status, WaitStatus } from '../model/status.ts'
+
+/** What can be known of the process and the brokers from outside the engine. */
+export interface Surroundings {
+  backlog(source: number): {
+    readonly records: number | null
+    readonly oldestMs: number | null
+    readonly partitions: readonly PartitionBacklog[]
+    readonly arrived: SourceStatus['arrived']
+  }
+  memory(): Status['memory']
+  process(): Omit<ProcessStatus, 'turnsMs'>
+}
 
 export interface StatusInput {
   readonly pipeline: string
@@ -12,17 +23,34 @@ export interface StatusInput {
   readonly startedAtMs: number
   readonly nowMs: number
   readonly snapshot: EngineSnapshot
-  readonly meter: Meter
+  readonly meter: Surroundings
+  /** Spent in the engine's turns so far. */
+  readonly turnsMs: number
 }
 
-export function makeStatus({ pipeline, state, error, startedAtMs, nowMs, snapshot, meter }: StatusInput): Status {
+export function makeStatus({
+  pipeline,
+  state,
+  error,
+  startedAtMs,
+  nowMs,
+  snapshot,
+  meter,
+  turnsMs,
+}: StatusInput): Status {
   const perSecond = snapshot.completionPerSecond ?? 0
   const sources: SourceStatus[] = snapshot.sources.map((source, index) => {
-    const { records, oldestMs } = meter.backlog(index)
+    const { records, oldestMs, partitions, arrived } = meter.backlog(index)
+    const waiting = new Map(partitions.map(({ partition, records: backlog }) => [partition, backlog]))
     return {
       ...source,
       backlogRecords: records,
+      arrived,
       backlogAgeMs: oldestMs === null ? null : Math.max(0, nowMs - oldestMs),
+      byPartition: source.byPartition.map((partition) => ({
+        ...partition,
+        backlogRecords: waiting.get(partition.name) ?? null,
+      })),
     }
   })
   const backlogs: WaitStatus[] = sources.map(({ name, backlogRecords: records }) => ({
@@ -34,7 +62,7 @@ export function makeStatus({ pipeline, state, error, startedAtMs, nowMs, snapsho
   }))
   const ages = sources.map((source) => source.backlogAgeMs ?? 0)
   if (snapshot.oldestOpenMs !== null) ages.push(nowMs - snapshot.oldestOpenMs)
-  const status: Status = {
+  return {
     schema: 1,
     pipeline,
     state,
@@ -44,14 +72,17 @@ export function makeStatus({ pipeline, state, error, startedAtMs, nowMs, snapsho
     records: snapshot.records,
     completionPerSecond: perSecond,
     latencyMs: snapshot.latencyMs,
+    latencyTotalMs: snapshot.latencyTotalMs,
     queueAgeMs: Math.max(0, ...ages),
     admission: snapshot.admission,
     places: [...backlogs, ...snapshot.places],
     sources,
     stages: snapshot.stages,
     checks: snapshot.checks,
+    process: { ...meter.process(), turnsMs },
+    lastFailures: snapshot.lastFailures,
+    hotKeys: snapshot.hotKeys,
     memory: meter.memory(),
     verdict: '',
   }
-  return { ...status, verdict: verdictOf(status) }
 }

@@ -48,7 +48,7 @@ describe('the slot clock', () => {
           now += ms
           expectedMs += ms * slots
           clock.advance(now)
-          if (cpu && slots > 0 && ms > 0) clock.charge(AWAIT, CPU, 1)
+          if (cpu && slots > 0 && ms > 0) clock.ranOfAwait(1)
           slots = next
           clock.resize(slots)
           clock.counts.fill(0)

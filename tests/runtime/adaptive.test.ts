@@ -66,7 +66,6 @@ describe('adaptive concurrency', () => {
     expect(stage.reason).toBe('quota')
     expect(stage.limiters[0]).toMatchObject({ gate: 'quota' })
     expect(stage.attempts).toBeLessThan(200)
-    expect(running.status().verdict).toContain('quota')
     await running.stop()
   })
 

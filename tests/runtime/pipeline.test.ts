@@ -378,8 +378,10 @@ describe('a pipeline', () => {
     expect(() => running.setLimits({ stages: { wrok: { concurrency: 2 } } })).toThrow(
       /no call stage 'wrok'; the call stages are: 'work'/,
     )
-    running.setLimits({ stages: { work: { concurrency: 16 } } })
+    expect(running.limits().stages).toEqual({ work: { concurrency: 1, perSecond: null, timeoutMs: 30_000 } })
+    running.setLimits({ admission: { records: 77 }, stages: { work: { concurrency: 16 } } })
     expectBalanced(await running.done)
+    expect(running.limits()).toMatchObject({ admission: { records: 77 }, stages: { work: { concurrency: 16 } } })
     expect(most).toBeGreaterThan(1)
     expect(most).toBeLessThanOrEqual(16)
   })

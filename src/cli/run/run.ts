@@ -11,6 +11,7 @@ import { formatCount } from '../../model/units.ts'
 import { explain, verbose } from '../failure.ts'
 import { prepareJson, writeJson } from '../json-file.ts'
 import { OUTPUT } from '../output.ts'
+import { type ConsoleRunOptions, consoleAddress, openConsole } from './console.ts'
 import type { LoadedPipeline, StartedPipeline } from './contract.ts'
 import { readLimits, saveLimits, saveLimitsRegularly } from './limits-file.ts'
 import { loadPipeline } from './load-pipeline.ts'
@@ -22,7 +23,7 @@ import { type Ending, exitCodeOf, summary } from './summary.ts'
 
 const DRAIN_MS = 25_000
 
-export interface RunOptions {
+export interface RunOptions extends ConsoleRunOptions {
   readonly for?: number
   readonly report?: string
   readonly limits?: string
@@ -37,6 +38,7 @@ export interface RunOptions {
 export async function run(file: string, options: RunOptions): Promise<number> {
   const report = options.report === undefined ? null : prepareJson('the report', options.report)
   const limits = options.limits === undefined ? null : prepareJson('the learned limits', options.limits)
+  const address = consoleAddress(options)
   const pipeline = await loadPipeline(file)
   const screen = createScreen({
     plain: options.plain === true || !options.tty,
@@ -62,12 +64,26 @@ export async function run(file: string, options: RunOptions): Promise<number> {
     return couldNotStart(pipeline, startedAtMs, error, report)
   }
 
+  let closeConsole = async (): Promise<void> => {}
+  try {
+    if (address !== null) closeConsole = (await openConsole(running, address, options, screen.log)).close
+  } catch (error) {
+    stop.dispose()
+    await running.stop()
+    throw error
+  }
   if (options.for !== undefined) stop.after(options.for)
-  screen.follow(() => (running as StartedPipeline).status())
+  const started = running
+  screen.follow(
+    () => started.status(),
+    // A copy of Headgate that is older than this command has no doctor.
+    () => (started as Partial<StartedPipeline>).diagnose?.(),
+  )
   const endSaving = limits === null ? () => {} : saveLimitsRegularly(limits, running, screen.log)
   const ending = await end(running, stop.first, options.drain ?? pipeline.plan.drainMs ?? DRAIN_MS, screen)
   screen.stop(ending.status)
   stop.dispose()
+  await closeConsole()
   endSaving()
   if (limits) saveLimits(limits, running)
   if (report) writeJson('the report', report, ending.status)

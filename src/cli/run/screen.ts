@@ -4,6 +4,7 @@
  * to the pipeline.
  */
 import { type LiveView, startLiveView } from '../../console/terminal/live.ts'
+import type { Diagnosis } from '../../model/diagnosis.ts'
 import type { Logger } from '../../model/logger.ts'
 import type { Status } from '../../model/status.ts'
 import { canRedraw, colourOn, OUTPUT } from '../output.ts'
@@ -19,8 +20,8 @@ export interface ScreenOptions {
 
 export interface Screen {
   readonly log: Logger
-  /** Begins to show the status, until `stop`. */
-  follow(status: () => Status): void
+  /** Begins to show the status and what the doctor says of it, until `stop`. */
+  follow(status: () => Status, diagnose: () => Diagnosis | undefined): void
   /** Once a second during a drain: what it is waiting for. */
   draining(sentence: string): void
   /** Leaves the last status shown and gives the terminal back. */
@@ -39,9 +40,9 @@ export function createScreen({ plain, intervalMs, level, format }: ScreenOptions
 
   return {
     log,
-    follow(status) {
+    follow(status, diagnose) {
       if (live) {
-        view = startLiveView({ status, stream: process.stderr, colour })
+        view = startLiveView({ status, diagnose, stream: process.stderr, colour })
         return
       }
       timer = setInterval(() => {

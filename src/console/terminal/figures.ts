@@ -1,5 +1,5 @@
 /**
- * Figures as the terminal view and the plain log lines print them: short, of steady width, and never more precise
+ * Figures as the terminal view, the page and the plain log lines print them: short, of steady width, and never more precise
  * than the eye can use at four redraws a second. Pure functions over numbers; `–` stands for what is not known.
  */
 import { formatBytes, formatDuration } from '../../model/units.ts'
@@ -40,6 +40,31 @@ export function duration(ms: number | null): string {
 
 export function bytes(value: number): string {
   return formatBytes(value)
+}
+
+const BY_UNIT: Readonly<Record<string, (value: number) => string>> = {
+  share: percent,
+  ms: duration,
+  s: (seconds) => duration(seconds * 1000),
+  '/s': rate,
+  bytes,
+  records: count,
+  '×': (value) => `${value.toFixed(2)}×`,
+}
+
+/** A figure of a diagnosis in its unit; three digits where the unit is none of the known ones. */
+export function inUnit(value: number, unit: string): string {
+  if (!Number.isFinite(value)) return UNKNOWN
+  const print = BY_UNIT[unit]
+  if (print) return print(value)
+  const figure = Math.abs(value) >= 1000 ? count(value) : String(Number(value.toPrecision(3)))
+  return unit === '' ? figure : `${figure} ${unit}`
+}
+
+/** `32 → 64`, or nothing where a knob is turned by no number. */
+export function change(from: number | null, to: number | null): string {
+  if (from === null || to === null) return ''
+  return `${inUnit(from, '')} → ${inUnit(to, '')}`
 }
 
 /** `1.02` tries a record; `–` before the first. */

@@ -4,6 +4,7 @@
  * other writers are captured, and whatever way the process ends, the cursor comes back.
  */
 import { createLogUpdate } from 'log-update'
+import type { Diagnosis } from '../../model/diagnosis.ts'
 import type { Status } from '../../model/status.ts'
 import { captureLines } from './capture.ts'
 import { History } from './history.ts'
@@ -15,6 +16,8 @@ const SHOW_CURSOR = '\u001b[?25h'
 
 export interface LiveOptions {
   readonly status: () => Status
+  /** The present diagnosis; undefined while there is none. */
+  readonly diagnose?: (() => Diagnosis | undefined) | undefined
   readonly stream: NodeJS.WriteStream
   readonly colour: boolean
 }
@@ -26,7 +29,7 @@ export interface LiveView {
   stop(last?: Status): void
 }
 
-export function startLiveView({ status, stream, colour }: LiveOptions): LiveView {
+export function startLiveView({ status, diagnose, stream, colour }: LiveOptions): LiveView {
   const write = stream.write.bind(stream)
   const screen = {
     write,
@@ -42,9 +45,15 @@ export function startLiveView({ status, stream, colour }: LiveOptions): LiveView
   const history = new History()
   let sentence = ''
 
+  let diagnosis: Diagnosis | undefined
+  let draws = 0
+
   const draw = (shown: Status): void => {
     history.add(shown)
-    update(renderView(shown, { columns: stream.columns || 80, rows: stream.rows, colour, history, note: sentence }))
+    // Half as often: words that change four times a second are not read.
+    if (draws++ % 2 === 0) diagnosis = diagnose?.()
+    const view = { columns: stream.columns || 80, rows: stream.rows, colour, history, note: sentence }
+    update(renderView(shown, { ...view, diagnosis }))
   }
   const showCursor = (): void => {
     write(SHOW_CURSOR)

@@ -1,16 +1,19 @@
 /**
- * The terminal view of a status as text: header, flow, rates, places, stages, totals, verdict. A pure function, so
+ * The terminal view of a status as text: header, flow, rates, places, stages, totals, and what the diagnosis says: the
+ * sentence and the knobs. A pure function, so
  * tests compare it with snapshots and the live driver only prints it. No line is wider than `columns`; with `rows`
  * given, the view drops blank lines first and then the emptiest table rows rather than grow past the screen.
  */
+import type { Diagnosis } from '../../model/diagnosis.ts'
 import type { Status } from '../../model/status.ts'
 import { sparkline } from './bars.ts'
 import { bytes, count, duration, rate } from './figures.ts'
-import { flowLine } from './flow-line.ts'
+import { flowLine, flowOfStatus } from './flow-line.ts'
 import type { History } from './history.ts'
 import { limiterLines } from './limiters.ts'
-import { cutLine, type Line, left, lineCells, paint, right, span, spread, type Tone, wrap } from './spans.ts'
+import { cutLine, type Line, left, paint, right, span, spread, type Tone } from './spans.ts'
 import { placesTable, stagesTable } from './tables.ts'
+import { healthWords, knobLines, say, verdictLines } from './verdict.ts'
 
 export interface ViewOptions {
   readonly columns: number
@@ -18,11 +21,13 @@ export interface ViewOptions {
   readonly rows?: number | undefined
   readonly colour: boolean
   readonly history: History
+  /** Absent until the first one is there. */
+  readonly diagnosis?: Diagnosis | undefined
   /** A sentence under the verdict: what a drain is waiting for. */
   readonly note?: string | undefined
 }
 
-const STATE_TONES: Readonly<Record<Status['state'], Tone>> = {
+export const STATE_TONES: Readonly<Record<Status['state'], Tone>> = {
   starting: 'cool',
   running: 'good',
   paused: 'warn',
@@ -37,12 +42,21 @@ const HEADROOM = 1.5
 /** Arrivals above this multiple of the best completion are cut off: the first fill would flatten all that follows. */
 const BURST = 2
 const WIDE = 110
+/** Lines from which on there is room for more than the first knob of each kind. */
+const TALL = 34
 const NO_LINE: Line = []
 
 export function renderView(status: Status, options: ViewOptions): string {
   const width = Math.max(20, options.columns - 2)
-  const top = [header(status, width), flowLine(status, width), rates(status, options.history, width)].map(asBlock)
-  const bottom = [totals(status, width), verdict(status, options.note, width)]
+  const { diagnosis, history } = options
+  const flow = flowLine(flowOfStatus(status, diagnosis), width)
+  const top = [header(status, diagnosis, width), flow, rates(status, history, width)].map(asBlock)
+  const short = options.rows !== undefined && options.rows < TALL
+  const bottom = [
+    totals(status, width, short && diagnosis !== undefined),
+    verdict(status, options, width),
+    knobLines(diagnosis?.knobs ?? [], width, short ? 1 : 2),
+  ].filter((block) => block.length > 0)
   const blocks = withTables(status, options, width, top, bottom)
   const roomy = options.rows === undefined || blocks.flat().length + blocks.length - 1 <= options.rows - 1
   const lines = blocks.flatMap((block, index) => (roomy && index > 0 ? [NO_LINE, ...block] : block))
@@ -56,27 +70,28 @@ function asBlock(lines: Line | readonly Line[]): readonly Line[] {
 /** Gives stages the rows they need first and places the rest, at least two each. */
 function withTables(
   status: Status,
-  { rows, history }: ViewOptions,
+  { rows, history, diagnosis }: ViewOptions,
   width: number,
   top: readonly (readonly Line[])[],
   bottom: readonly (readonly Line[])[],
 ): readonly (readonly Line[])[] {
   const fixed = [...top, ...bottom].flat().length + 3
   const free = rows === undefined ? Number.POSITIVE_INFINITY : rows - fixed
-  const stages = stagesTable(status, history, width, Math.max(2, free - Math.min(2, status.places.length)))
+  const marks = diagnosis && new Map(diagnosis.stages.map(({ name, mark }) => [name, mark]))
+  const stages = stagesTable(status, history, width, Math.max(2, free - Math.min(2, status.places.length)), marks)
   const places = placesTable(status, history, width, Math.max(2, free - stages.rows.length))
   const tables = [places, stages].filter((table) => table.rows.length > 0)
   return [...top, ...tables.map(({ heading, rows: body }) => [heading, ...body]), ...bottom]
 }
 
-function header(status: Status, width: number): Line {
+/** The health stands where the state would: a running pipeline is told by how it runs. */
+function header(status: Status, diagnosis: Diagnosis | undefined, width: number): Line {
   const tone = STATE_TONES[status.state]
   const uptime = duration(status.nowMs - status.startedAtMs)
-  return spread(
-    [span(status.pipeline, 'strong')],
-    [span(`● ${status.state}`, tone), span(`   up ${uptime}`, 'dim')],
-    width,
-  )
+  const state = [span(`● ${status.state}`, tone), span(`   up ${uptime}`, 'dim')]
+  const known = diagnosis && status.state === 'running'
+  const words = known ? [...healthWords(diagnosis.health), span(`   up ${uptime}`, 'dim')] : state
+  return spread([span(status.pipeline, 'strong')], words, width)
 }
 
 /** Completion above arrival, on one scale, so that the gap between them is seen and not computed. */
@@ -108,7 +123,7 @@ function figure(name: string, value: string, second: string, secondValue: string
   return second ? [...pair, span(`   ${second} `, 'dim'), span(right(secondValue, 8))] : pair
 }
 
-function totals(status: Status, width: number): readonly Line[] {
+function totals(status: Status, width: number, short: boolean): readonly Line[] {
   const { records, admission, memory, checks } = status
   const ledger: [string, number, Tone][] = [
     ['in', records.in, 'plain'],
@@ -131,7 +146,7 @@ function totals(status: Status, width: number): readonly Line[] {
   const lines: Line[] = [
     ...limiterLines(status, width),
     [span(left('records', 9), 'dim'), ...separated(shown)],
-    memoryLine,
+    ...(short ? [] : [memoryLine]),
   ]
   if (commitFailures > 0) lines.push([span(left('commits', 9), 'dim'), span(`${count(commitFailures)} failed`, 'warn')])
   if (checks.statesError > 0.01) lines.push([span('meter    slot states do not add up to slot time', 'warn')])
@@ -146,15 +161,11 @@ function separated(entries: readonly (readonly [string, number, Tone])[]): Line 
   ])
 }
 
-function verdict(status: Status, note: string | undefined, width: number): readonly Line[] {
+function verdict(status: Status, { diagnosis, note }: ViewOptions, width: number): readonly Line[] {
   const lines: Line[] = []
-  const say = (text: string, mark: string, tone: Tone, textTone: Tone): void => {
-    for (const [index, part] of wrap(text, width - 2).entries()) {
-      lines.push([span(index === 0 ? `${mark} ` : '  ', tone), span(part, textTone)])
-    }
-  }
-  if (status.error) say(`${status.error.message} (${status.error.code})`, '✗', 'bad', 'bad')
-  if (status.verdict) say(status.verdict, '▶', STATE_TONES[status.state], 'strong')
-  if (note) say(note, '·', 'warn', 'warn')
-  return lines.filter((line) => lineCells(line) > 0)
+  if (status.error) lines.push(...say(`${status.error.message} (${status.error.code})`, '✗', 'bad', 'bad', width))
+  if (diagnosis && status.state !== 'failed') lines.push(...verdictLines(diagnosis, width))
+  else if (status.verdict) lines.push(...say(status.verdict, '▶', STATE_TONES[status.state], 'strong', width))
+  if (note) lines.push(...say(note, '·', 'warn', 'warn', width))
+  return lines
 }

@@ -4,7 +4,7 @@
  * terminal's width nor smuggle an escape code into it, whatever a pipeline or a record is called.
  */
 
-export type Tone = 'plain' | 'dim' | 'strong' | 'accent' | 'good' | 'warn' | 'bad' | 'cool'
+export type Tone = 'plain' | 'dim' | 'strong' | 'accent' | 'good' | 'warn' | 'bad' | 'cool' | 'mark'
 
 export interface Span {
   readonly text: string
@@ -23,6 +23,7 @@ const SGR: Readonly<Record<Tone, readonly [string, string] | null>> = {
   warn: ['\u001b[33m', '\u001b[39m'],
   bad: ['\u001b[31m', '\u001b[39m'],
   cool: ['\u001b[34m', '\u001b[39m'],
+  mark: ['\u001b[1;7m', '\u001b[22;27m'],
 }
 
 const CONTROL = /\p{Cc}/gu

@@ -3,7 +3,9 @@
  * dropped from the right as the terminal narrows, never squeezed; rows keep the order of the flow so that they do not
  * jump between redraws. Both return a heading and rows within `width` cells.
  */
+import type { StageDiagnosis } from '../../model/diagnosis.ts'
 import type { StageStatus, Status, WaitStatus } from '../../model/status.ts'
+import { MARK_LABELS } from '../labels.ts'
 import { level, stateBar, stateWords } from './bars.ts'
 import { bytes, count, duration, percent, ratio, UNKNOWN } from './figures.ts'
 import type { History, StageWindow } from './history.ts'
@@ -56,20 +58,25 @@ function fullest(places: readonly WaitStatus[], rows: number): readonly WaitStat
   return places.filter((place) => kept.has(place))
 }
 
-export function stagesTable(status: Status, history: History, width: number, rows: number): Table {
+/** What holds back, is held back or has too little to do, by the name of the stage; undefined without a diagnosis. */
+export type Marks = ReadonlyMap<string, StageDiagnosis['mark']> | undefined
+
+/** With `marks` a column says so; a narrow terminal then has no room for the time-outs. */
+export function stagesTable(status: Status, history: History, width: number, rows: number, marks?: Marks): Table {
   const stages = busiest(status.stages, rows)
   const wide = width >= WIDE
-  const columns = { name: nameWidth(stages, wide ? 24 : 16), bar: barWidth(width), words: wide ? 2 : 1 }
+  const columns = columnsOf(nameWidth(stages, wide ? 24 : 16), width, wide, marks)
   const words = columns.words * WORD_CELLS
   const heading = [
     span(left('working', columns.name + 2), 'strong'),
     span(left('slot time, last 5 s', columns.bar + 2 + words), 'dim'),
-    span(right('in flight', 11) + right('tries', 6) + right('429', 5) + right('timeouts', 9), 'dim'),
+    span(right('in flight', 11) + right('tries', 6) + right('429', 5), 'dim'),
+    ...(wide || !marks ? [span(right('timeouts', 9), 'dim')] : []),
     ...(wide ? [span(right('failed', 8) + right('p99', 9), 'dim')] : []),
   ]
   return {
     heading: cutLine(heading, width),
-    rows: stages.map((stage) => cutLine(stageRow(stage, status, history, columns, wide), width)),
+    rows: stages.map((stage) => cutLine(stageRow(stage, status, history, columns, wide, marks), width)),
   }
 }
 
@@ -83,9 +90,20 @@ function busiest(stages: readonly StageStatus[], rows: number): readonly StageSt
 /** Enough for `▓ backoff 100%` and a blank. */
 const WORD_CELLS = 15
 
-function barWidth(width: number): number {
-  if (width < WIDE) return 10 + Math.max(0, Math.min(8, width - 76))
-  return Math.min(36, 10 + (width - WIDE))
+const MARK_CELLS = 13
+const LEAST_BAR = 6
+
+/** The bar gets what the other columns leave; too little of that and the second word gives way. */
+function columnsOf(
+  name: number,
+  width: number,
+  wide: boolean,
+  marks: Marks,
+): { name: number; bar: number; words: number } {
+  const figures = wide ? 48 : marks ? 22 : 31
+  const free = width - (name + 2) - 2 - figures - (marks ? MARK_CELLS : 0)
+  const words = wide && free - 2 * WORD_CELLS >= LEAST_BAR ? 2 : 1
+  return { name, words, bar: Math.max(LEAST_BAR, Math.min(wide ? 36 : 18, free - words * WORD_CELLS)) }
 }
 
 function stageRow(
@@ -94,6 +112,7 @@ function stageRow(
   history: History,
   columns: { name: number; bar: number; words: number },
   wide: boolean,
+  marks: Marks,
 ): Line {
   const window = history.stage(status, stage)
   const words = stateWords(window.shares, columns.words).flatMap((word) => [
@@ -108,20 +127,36 @@ function stageRow(
     span('  '),
     ...words,
     span(' '.repeat(Math.max(0, missing))),
-    ...(ATTEMPTING.has(stage.kind) ? [span(right(shown, 11)), ...attempts(stage, window, wide)] : []),
+    ...(ATTEMPTING.has(stage.kind)
+      ? [span(right(shown, 11)), ...attempts(stage, window, wide, marks)]
+      : marks?.get(stage.name)
+        ? [span(' '.repeat(attemptCells(wide)))]
+        : []),
+    ...markWords(marks?.get(stage.name) ?? null),
   ]
+}
+
+function attemptCells(wide: boolean): number {
+  return wide ? 48 : 22
+}
+
+/** `◀ bottleneck`, `pushed back`, `starved`, or nothing. */
+export function markWords(mark: StageDiagnosis['mark']): Line {
+  if (mark === null) return []
+  if (mark === 'bottleneck') return [span(' ◀ bottleneck', 'bad')]
+  return [span(`  ${MARK_LABELS[mark]}`, mark === 'pushed-back' ? 'warn' : 'dim')]
 }
 
 /** The kinds of stage whose work can fail and be tried again. */
 const ATTEMPTING = new Set(['call', 'sink', 'dead-letter'])
 
-function attempts(stage: StageStatus, window: StageWindow, wide: boolean): Line {
+function attempts(stage: StageStatus, window: StageWindow, wide: boolean, marks: Marks): Line {
   const share429 = window.attempts > 0 ? window.rejected429 / window.attempts : 0
   const tries = ratio(window.attempts, window.first)
   const narrow = [
     span(right(tries, 6), Number(tries) > 1.5 ? 'bad' : 'plain'),
     span(right(window.attempts > 0 ? percent(share429) : UNKNOWN, 5), share429 > 0.05 ? 'warn' : 'plain'),
-    span(right(count(stage.timeouts), 9), stage.timeouts > 0 ? 'warn' : 'dim'),
+    ...(wide || !marks ? [span(right(count(stage.timeouts), 9), stage.timeouts > 0 ? 'warn' : 'dim')] : []),
   ]
   if (!wide) return narrow
   return [

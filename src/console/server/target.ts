@@ -1,0 +1,7 @@
+/** What the console sees of a running pipeline, and all that it can do to it. */
+import type { Running } from '../../runtime/start.ts'
+
+export type ConsoleTarget = Pick<
+  Running,
+  'status' | 'diagnose' | 'latencies' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'drain'
+>

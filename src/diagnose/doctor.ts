@@ -1,0 +1,205 @@
+/**
+ * The doctor: looks at statuses as they come and says what they mean. It keeps the last ones to compare with, and a
+ * verdict changes only once another one has been seen for a while, so that it can be read. `running.diagnose()` asks the
+ * one that watches a pipeline; `diagnose()` makes one for statuses from a file. It reads and never steers.
+ */
+import type { Candidate, Diagnosis, Profile } from '../model/diagnosis.ts'
+import type { Status } from '../model/status.ts'
+import { autoscaleOf, freshMemory, type GroupSize } from './autoscale.ts'
+import { verdictConfidence } from './confidence.ts'
+import { type Facts, factsOf } from './facts.ts'
+import { healthOf } from './health.ts'
+import { knobsOf } from './knobs.ts'
+import { mistakesOf } from './mistakes.ts'
+import { describe } from './report.ts'
+import { type Finding, findingsOf } from './rules.ts'
+import { TrendLog } from './trend.ts'
+import { completed, type Window, windowOf } from './window.ts'
+import { sentenceOf } from './words.ts'
+
+export interface DoctorOptions {
+  /** The age that no record should exceed: `health.breachMs` counts down to it. */
+  readonly promisedAgeMs?: number | undefined
+  /** Processes of this pipeline, for the autoscaling signal; default 1, and at most 10. */
+  readonly replicas?: number | undefined
+  readonly maxReplicas?: number | undefined
+  /** Partitions of all processes together; default: unknown. */
+  readonly partitions?: number | undefined
+  /** What a new process takes to start and join; default 30 s. */
+  readonly startupMs?: number | undefined
+}
+
+const LEAST_WINDOW_MS = 2500
+const ENOUGH_COMPLETIONS = 200
+const LONGEST_WINDOW_MS = 10_000
+/** A window has to reach about so far back before it says anything. */
+const LEAST_SEEN_MS = 2000
+/** Another verdict has to stand for so long before it is said. */
+const CONFIRM_MS = 2000
+/** What helps is said for at most so long after it was seen last. */
+const NOTHING: Finding = { bottleneck: null, kind: 'none', margin: 1, evidence: [] }
+
+export class Doctor {
+  #group: GroupSize
+  readonly #promisedAgeMs: number | null
+  readonly #trend = new TrendLog()
+  readonly #statuses: Status[] = []
+  readonly #scale = freshMemory()
+  #lastCompletionMs: number | null = null
+  #completed = 0
+  /** What is said, since when; and what else was seen, since when. */
+  #said: { finding: Finding; sinceMs: number } | null = null
+  #seen: { key: string; sinceMs: number } | null = null
+
+  constructor({ promisedAgeMs, replicas = 1, maxReplicas = 10, partitions, startupMs = 30_000 }: DoctorOptions = {}) {
+    this.#promisedAgeMs = promisedAgeMs ?? null
+    this.#group = { replicas, maxReplicas, partitions: partitions ?? null, startupMs }
+  }
+
+  /** The size of the group changed. */
+  resize(replicas: number): void {
+    this.#group = { ...this.#group, replicas }
+  }
+
+  /** Takes in a status; in the order of time, two a second or so. */
+  observe(status: Status): void {
+    const last = this.#statuses.at(-1)
+    if (last !== undefined && status.nowMs <= last.nowMs) return
+    const done = completed(status)
+    if (done !== this.#completed || this.#lastCompletionMs === null || status.records.inFlight === 0) {
+      this.#completed = done
+      this.#lastCompletionMs = status.nowMs
+    }
+    this.#trend.observe(status)
+    this.#statuses.push(status)
+    while (this.#statuses.length > 2 && status.nowMs - (this.#statuses[1] as Status).nowMs >= LONGEST_WINDOW_MS)
+      this.#statuses.shift()
+    this.#decide()
+  }
+
+  /** What the statuses so far mean; null before the first. */
+  diagnosis(profile: Profile | null = null): Diagnosis | null {
+    const facts = this.#facts()
+    if (facts === null) return null
+    const { window } = facts
+    const findings = findingsOf(facts)
+    const finding = this.#present(findings)
+    const { health, verdict } = this.#say(facts, findings)
+    return {
+      ...describe(facts, finding),
+      health,
+      verdict,
+      knobs: knobsOf(facts, finding),
+      mistakes: mistakesOf(facts, finding),
+      autoscale: autoscaleOf({
+        facts,
+        finding,
+        confidence: verdict.confidence,
+        group: this.#group,
+        rebalancing: isRebalancing(window),
+        starting: this.#isStarting(window),
+        memory: this.#scale,
+      }),
+      profile,
+    }
+  }
+
+  /** What is said, with the present figures where the cause is seen at present. */
+  #present(findings: readonly Finding[]): Finding {
+    const said = this.#said?.finding ?? NOTHING
+    return findings.find((found) => keyOf(found) === keyOf(said)) ?? said
+  }
+
+  #say(facts: Facts, findings: readonly Finding[]): Pick<Diagnosis, 'health' | 'verdict'> {
+    const finding = this.#present(findings)
+    const other = findings.find((found) => keyOf(found) !== keyOf(finding)) ?? null
+    const { status, window } = facts
+    const sinceMs = this.#said?.sinceMs ?? status.startedAtMs
+    const health = healthOf({
+      facts,
+      kind: finding.kind,
+      kindMs: status.nowMs - sinceMs,
+      starting: this.#isStarting(window),
+      promisedAgeMs: this.#promisedAgeMs,
+    })
+    const verdict = {
+      bottleneck: finding.bottleneck,
+      kind: finding.kind,
+      confidence: verdictConfidence(facts, finding),
+      sentence: sentenceOf(facts, finding),
+      evidence: [...finding.evidence],
+      second: other === null ? null : candidate(facts, other),
+      sinceMs,
+    }
+    return { health, verdict }
+  }
+
+  /** What it says now, in short; null before the first status. */
+  said(): Pick<Diagnosis, 'health' | 'verdict'> | null {
+    const facts = this.#facts()
+    return facts === null ? null : this.#say(facts, findingsOf(facts))
+  }
+
+  #facts(): Facts | null {
+    const status = this.#statuses.at(-1)
+    if (status === undefined) return null
+    return factsOf(this.#window(status), this.#trend.read(), status.nowMs - (this.#lastCompletionMs ?? status.nowMs))
+  }
+
+  /** The shortest that has enough in it; of a run that is over, all of it. */
+  #window(to: Status): Window {
+    if (to.state === 'stopped' || to.state === 'failed' || this.#statuses.length === 1) return windowOf(null, to)
+    let from = this.#statuses[0] as Status
+    for (const status of this.#statuses) {
+      const ms = to.nowMs - status.nowMs
+      if (ms < LEAST_WINDOW_MS || completed(to) - completed(status) < ENOUGH_COMPLETIONS) break
+      from = status
+    }
+    return windowOf(from, to)
+  }
+
+  #decide(): void {
+    const facts = this.#facts() as Facts
+    const { nowMs } = facts.status
+    if (this.#isStarting(facts.window)) return
+    const finding = findingsOf(facts)[0] ?? NOTHING
+    if (this.#said === null || keyOf(finding) === keyOf(this.#said.finding)) {
+      this.#said = { finding, sinceMs: this.#said?.sinceMs ?? nowMs }
+      this.#seen = null
+      return
+    }
+    const key = keyOf(finding)
+    if (this.#seen?.key !== key) this.#seen = { key, sinceMs: nowMs }
+    if (nowMs - this.#seen.sinceMs < CONFIRM_MS) return
+    this.#said = { finding, sinceMs: this.#seen.sinceMs }
+    this.#seen = null
+  }
+
+  #isStarting({ to, ms }: Window): boolean {
+    return to.state === 'starting' || (to.state === 'running' && ms < LEAST_SEEN_MS)
+  }
+}
+
+function keyOf({ bottleneck, kind }: Finding): string {
+  return `${kind} ${bottleneck}`
+}
+
+function candidate(facts: Facts, finding: Finding): Candidate {
+  return {
+    bottleneck: finding.bottleneck,
+    kind: finding.kind,
+    confidence: verdictConfidence(facts, finding),
+    sentence: sentenceOf(facts, finding),
+  }
+}
+
+function isRebalancing({ from, to }: Window): boolean {
+  return from !== null && to.sources.some(({ partitions }, index) => partitions !== from.sources[index]?.partitions)
+}
+
+/** The diagnosis of statuses that were kept: of one report that of the whole run. Throws nothing; null without any. */
+export function diagnose(statuses: readonly Status[], options: DoctorOptions = {}): Diagnosis | null {
+  const doctor = new Doctor(options)
+  for (const status of statuses) doctor.observe(status)
+  return doctor.diagnosis()
+}

@@ -1,0 +1,191 @@
+/**
+ * What the rules look at: a window, with the figures that need more than one window to know. `Doctor` gathers them;
+ * rules, capacity model, health and words only read.
+ */
+import type { StageStatus, Status } from '../model/status.ts'
+import type { SourceWindow, StageWindow, Window } from './window.ts'
+
+export interface StageFacts {
+  readonly window: StageWindow
+  readonly name: string
+  readonly kind: string
+  /** Records of this stage for each record that completes; 1 when unknown. */
+  readonly visits: number
+  /** Share of the time in which something waited and this stage held it back, and the reason that did so most. */
+  readonly binding: number
+  readonly reason: string
+  /** Slots with an attempt in progress, on average. */
+  readonly busySlots: number
+  /** What an attempt takes beside few others; null when none was seen. */
+  readonly quietMs: number | null
+  /** Line of an attempt's duration, and of its CPU, over its records; null without attempts of two sizes. */
+  readonly durationFit: Fit | null
+  readonly cpuFit: Fit | null
+  readonly meanRecords: number
+}
+
+/** ms = fixed + each × records. */
+export interface Fit {
+  readonly fixed: number
+  readonly each: number
+}
+
+export interface Trend {
+  /** Into the brokers a second; null when they cannot tell. */
+  readonly arrivalsPerSecond: number | null
+  /** Growth of all that is not completed, in records a second, with its standard error; null when unknown. */
+  readonly slope: number | null
+  readonly slopeError: number
+  /** How long it has been growing, or not; ms. */
+  readonly growingMs: number
+  /** Growth of the queue's age in ms a second. */
+  readonly ageSlope: number
+}
+
+export interface Facts {
+  readonly window: Window
+  readonly status: Status
+  readonly trend: Trend
+  readonly perSecond: number
+  /** Records in the brokers; null when one of them cannot tell. */
+  readonly backlog: number | null
+  /** Records that wait, in the brokers and here, and for how long that is work. */
+  readonly waiting: number
+  readonly waitingSeconds: number
+  /** More waits than a pipeline that keeps up has waiting: only then is there a bottleneck to look for. */
+  readonly behind: boolean
+  /** Nothing has completed for so long, while something was in flight. */
+  readonly sinceCompletionMs: number
+  readonly stages: readonly StageFacts[]
+  readonly sources: readonly SourceWindow[]
+  /** Of the time: the loop's that is neither a stage's, nor the engine's, nor a collection. */
+  readonly unattributed: number
+  /** Of the time: the engine's own work. */
+  readonly engine: number
+  readonly heapShare: number
+}
+
+/** What waits for less than this is no queue. */
+const LEAST_WAIT_SECONDS = 0.5
+const LEAST_WAITING = 20
+/** A queue of few records counts when they are much work. */
+const LONG_WAIT_SECONDS = 30
+const FEWEST_WAITING = 3
+
+/** Reasons for which a stage holds back what waits before it; the others are about its neighbours, or nothing. */
+export const BINDING: ReadonlySet<string> = new Set([
+  'concurrency', 'key', 'rate', 'retry-after', 'quota', 'breaker', 'retry-budget', 'retry-share', 'backoff',
+  'dead-letter-full',
+]) // biome-ignore format: a list reads better in rows
+
+export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number): Facts {
+  const { to: status, completionPerSecond: perSecond, process } = window
+  const backlog = status.sources.reduce<number | null>(
+    (sum, { backlogRecords }) => (sum === null || backlogRecords === null ? null : sum + backlogRecords),
+    0,
+  )
+  const stages = window.stages.map((stage) => stageFacts(stage, perSecond))
+  const waiting = (backlog ?? 0) + waitingHere(status)
+  const waitingSeconds = waiting === 0 ? 0 : perSecond > 0 ? waiting / perSecond : Number.POSITIVE_INFINITY
+  const stagesCpu = stages.reduce((sum, { window: { cpuMs } }) => sum + cpuMs, 0) / window.ms
+  const engine = Math.max(0, process.turns - stagesCpu)
+  const pushedBack = backlog === null && window.sources.some(({ states }) => states.BLOCKED > 0.5)
+  return {
+    window,
+    status,
+    trend,
+    perSecond,
+    backlog,
+    waiting,
+    waitingSeconds,
+    behind:
+      pushedBack ||
+      (waitingSeconds > LEAST_WAIT_SECONDS && waiting >= LEAST_WAITING) ||
+      (waitingSeconds > LONG_WAIT_SECONDS && waiting >= FEWEST_WAITING),
+    sinceCompletionMs,
+    stages,
+    sources: window.sources,
+    unattributed: Math.max(0, process.loop - stagesCpu - engine - process.gc),
+    engine,
+    heapShare: status.process.heapLimitBytes > 0 ? status.process.heapUsedBytes / status.process.heapLimitBytes : 0,
+  }
+}
+
+/** Records that wait in queues, lanes and the client; what is being worked on does not wait, and a batch fills up. */
+function waitingHere({ places, stages, sources }: Status): number {
+  const names = new Set([
+    ...stages.flatMap(({ name }) => [`${name} queue`, `${name} lanes`]),
+    ...sources.map(({ name }) => `${name} prefetch`),
+  ])
+  // A run of synchronous stages has one queue, which is called by all of them.
+  const isQueue = (name: string): boolean => names.has(name) || name.endsWith(' queue')
+  return places.reduce((sum, { name, records }) => sum + (isQueue(name) ? (records ?? 0) : 0), 0)
+}
+
+function stageFacts(window: StageWindow, perSecond: number): StageFacts {
+  const { status, reasons, states, slots, durations } = window
+  let binding = 0
+  let reason = status.reason
+  let most = 0
+  for (const [name, share] of Object.entries(reasons)) {
+    if (!BINDING.has(name)) continue
+    binding += share
+    if (share > most) [reason, most] = [name, share]
+  }
+  return {
+    window,
+    name: status.name,
+    kind: status.kind,
+    visits: perSecond > 0 && window.out > 0 ? window.out / perSecond : 1,
+    binding,
+    reason,
+    busySlots: (states.AWAIT + states.POOL + states.CPU) * slots,
+    quietMs: quietMs(status),
+    durationFit: fit(status, window, ({ ms }) => ms),
+    cpuFit: fit(status, window, ({ cpuMs }) => cpuMs),
+    meanRecords: durations.count > 0 ? durations.records / durations.count : 1,
+  }
+}
+
+/** So many attempts make a mean worth comparing. */
+const LEAST_ATTEMPTS = 8
+/** Beside so small a share of the limit an attempt finds no queue in the downstream, unless there is no room at all. */
+const QUIET_SHARE = 1 / 4
+
+function quietMs({ durations, limit, limiters: [limiter] }: StageStatus): number | null {
+  let count = 0
+  let ms = 0
+  for (const some of durations.byInFlight) {
+    if (count >= LEAST_ATTEMPTS && some.fromInFlight > Math.max(1, (limit ?? 1) * QUIET_SHARE)) break
+    if (some.fromInFlight > (limit ?? 1) / 2) break
+    count += some.count
+    ms += some.ms
+  }
+  const seen = count >= LEAST_ATTEMPTS ? ms / count : null
+  const known = limiter?.baselineMs ?? null
+  return known === null ? seen : seen === null ? known : Math.min(seen, known)
+}
+
+/** Through the sizes that the window saw most, and the one since the start that is farthest from it. */
+function fit(
+  { durations: { bySize } }: StageStatus,
+  { durations: { bySize: present } }: StageWindow,
+  of: (size: { ms: number; cpuMs: number }) => number,
+): Fit | null {
+  const now = present.reduce((most, size) => (size.count > most.count ? size : most), NO_SIZE)
+  if (now.count < 3) return null
+  const records = now.records / now.count
+  let far: { records: number; ms: number } | null = null
+  for (const size of bySize) {
+    if (size.count < 3) continue
+    const mean = size.records / size.count
+    const ratio = Math.abs(Math.log(mean / records))
+    if (ratio > Math.log(1.5) && (far === null || ratio > Math.abs(Math.log(far.records / records))))
+      far = { records: mean, ms: of(size) / size.count }
+  }
+  if (far === null) return null
+  const each = Math.max(0, (of(now) / now.count - far.ms) / (records - far.records))
+  return { each, fixed: Math.max(0, of(now) / now.count - each * records) }
+}
+
+const NO_SIZE = { fromRecords: 0, count: 0, records: 0, ms: 0, cpuMs: 0 }

@@ -1,0 +1,206 @@
+/**
+ * The rules, in their order: the first that applies names the cause. The process comes before the stages, because a
+ * thread that is busy makes every downstream look slow; the source comes last, because it is held back by all others.
+ * `rules-stage.ts` says why a stage holds back what waits before it.
+ */
+import type { CauseKind, Evidence } from '../model/diagnosis.ts'
+import { milliseconds, perSecond, plain, share } from './evidence.ts'
+import type { Facts, StageFacts } from './facts.ts'
+import { stageFindings } from './rules-stage.ts'
+
+/** A cause that a rule found. */
+export interface Finding {
+  readonly bottleneck: string | null
+  readonly kind: CauseKind
+  /** 0: just over the threshold; 1: as clear as can be. */
+  readonly margin: number
+  readonly evidence: readonly Evidence[]
+}
+
+const LOOP_BUSY = 0.9
+const LEAST_CPU_PER_BUSY = 0.75
+const HEAP_FULL = 0.85
+const STALLED_MS = 5000
+/** A stage that held things back for less of the time than this is not what holds the pipeline back. */
+const LEAST_BINDING = 0.3
+const CLEARLY_BINDING = 0.6
+
+/** What may be the cause, the likeliest first; empty when nothing holds the pipeline back. */
+export function findingsOf(facts: Facts): Finding[] {
+  const stalled = stall(facts)
+  if (stalled !== null) return [stalled]
+  if (!facts.behind) return []
+  const found = [...processFindings(facts)]
+  const stage = bindingStage(facts)
+  if (stage !== null) found.push(...stageFindings(facts, stage))
+  found.push(...sourceFindings(facts, stage !== null))
+  return found
+}
+
+/** Work is in progress and none of it ends. */
+function stall({ status, sinceCompletionMs, stages }: Facts): Finding | null {
+  const { records, latencyMs, state } = status
+  if (state !== 'running' || records.inFlight === 0) return null
+  if (sinceCompletionMs < Math.max(STALLED_MS, Math.min(60_000, 5 * slowestMs(stages, latencyMs.p99)))) return null
+  // What is held at a limit or between attempts goes on by itself.
+  const busy = stages.filter(({ window: { status: of } }) => of.inFlight > 0)
+  const stage = busy.findLast(({ window }) => window.durations.count === 0) ?? null
+  if (stage === null) return null
+  const stuck = oldestOf(status)
+  const evidence = [
+    milliseconds('no completion for', sinceCompletionMs, 'nothing has completed since'),
+    plain('in progress', stage.window.status.inFlight, 'records', `calls or writes of '${stage.name}' that do not end`),
+  ]
+  if (stuck !== null)
+    evidence.push(plain('oldest record', stuck.watermark, '', `its offset, in partition ${stuck.name}`))
+  return { bottleneck: stage.name, kind: 'stalled', margin: Math.min(1, sinceCompletionMs / 20_000), evidence }
+}
+
+/** An attempt takes at most about this: the end-to-end latency holds the time in the broker, and would make it an hour. */
+function slowestMs(stages: readonly StageFacts[], endToEndMs: number): number {
+  const attempts = stages.reduce((sum, { window }) => sum + window.status.latencyMs.p99, 0)
+  return attempts > 0 ? attempts : endToEndMs
+}
+
+/** The partition whose oldest open record is the oldest of all. */
+export function oldestOf({ sources }: Facts['status']): { name: string; watermark: number; openMs: number } | null {
+  let oldest: { name: string; watermark: number; openMs: number } | null = null
+  for (const { name, watermark, oldestOpenMs } of sources.flatMap(({ byPartition }) => byPartition)) {
+    if (oldestOpenMs !== null && (oldest === null || oldestOpenMs < oldest.openMs))
+      oldest = { name, watermark, openMs: oldestOpenMs }
+  }
+  return oldest
+}
+
+function* processFindings(facts: Facts): Generator<Finding> {
+  const { window, heapShare, unattributed, engine, status } = facts
+  const { loop, gc, cpuPerBusy } = window.process
+  if (heapShare > HEAP_FULL || status.admission.reason === 'heap') {
+    const evidence = [share('heap in use', heapShare, 'of what it may be; the gate narrows from 70 % on')]
+    yield { bottleneck: null, kind: 'memory', margin: Math.min(1, heapShare), evidence }
+  }
+  if (loop <= LOOP_BUSY) return
+  const busy = share('event loop', loop, 'of the time it was busy')
+  if (cpuPerBusy !== null && cpuPerBusy < LEAST_CPU_PER_BUSY) {
+    const evidence = [
+      busy,
+      share('CPU while busy', cpuPerBusy, 'of the time that the loop was busy the thread had the CPU'),
+    ]
+    yield { bottleneck: null, kind: 'starved-host', margin: 1 - cpuPerBusy / LEAST_CPU_PER_BUSY, evidence }
+    return
+  }
+  const top = topOf(facts)
+  const owners: { finding: Omit<Finding, 'margin'>; part: number }[] = [
+    {
+      part: gc,
+      finding: {
+        bottleneck: null,
+        kind: 'memory',
+        evidence: [busy, share('garbage collection', gc, 'of the time went to collecting garbage')],
+      },
+    },
+    {
+      part: unattributed,
+      finding: {
+        bottleneck: null,
+        kind: 'foreign-code',
+        evidence: [busy, share('of no stage', unattributed, 'of the time code ran that belongs to no stage')],
+      },
+    },
+    {
+      part: engine,
+      finding: {
+        bottleneck: null,
+        kind: 'per-record-overhead',
+        evidence: [busy, share('Headgate itself', engine, 'of the time went to handling the records')],
+      },
+    },
+  ]
+  if (top !== null) owners.push({ part: top.part, finding: cpuFinding(top.stage, top.part, busy) })
+  owners.sort((one, other) => other.part - one.part)
+  for (const { part, finding } of owners.slice(0, 2))
+    if (part > 0.1) yield { ...finding, margin: Math.min(1, 0.5 + part / 2) }
+}
+
+function topOf({ stages, window }: Facts): { stage: StageFacts; part: number } | null {
+  let top: { stage: StageFacts; part: number } | null = null
+  for (const stage of stages) {
+    const part = stage.window.cpuMs / window.ms
+    if (top === null || part > top.part) top = { stage, part }
+  }
+  return top
+}
+
+function cpuFinding(stage: StageFacts, part: number, busy: Evidence): Omit<Finding, 'margin'> {
+  const { cpuFit, meanRecords, name } = stage
+  const evidence = [busy, share(`code of '${name}'`, part, 'of the time went to it')]
+  const fixed = cpuFit === null ? 0 : cpuFit.fixed / (cpuFit.fixed + cpuFit.each * meanRecords)
+  if (stage.window.durations.cpuMs > 0 && fixed > 0.7 && cpuFit !== null) {
+    evidence.push(
+      milliseconds('fixed part', cpuFit.fixed, 'of the thread for each call or write, however many records it carries'),
+      plain('records each', meanRecords, 'records', 'that share it'),
+    )
+    return { bottleneck: name, kind: 'per-record-overhead', evidence }
+  }
+  return { bottleneck: name, kind: 'own-cpu', evidence }
+}
+
+/** The last stage that holds back clearly, or the one that does so most. */
+export function bindingStage({ stages }: Facts): StageFacts | null {
+  const clear = stages.findLast(({ binding }) => binding >= CLEARLY_BINDING)
+  if (clear !== undefined) return clear
+  let most: StageFacts | null = null
+  for (const stage of stages) if (stage.binding >= LEAST_BINDING && stage.binding > (most?.binding ?? 0)) most = stage
+  return most
+}
+
+function* sourceFindings(facts: Facts, stageBinds: boolean): Generator<Finding> {
+  const { sources, status, backlog, stages } = facts
+  for (const { status: source, states, in: pulled } of sources) {
+    const { name } = source
+    if (states.COMMIT > 0.25) yield commitFinding(facts, name, states.COMMIT)
+    const waitsThere = (source.backlogRecords ?? backlog ?? 0) > 0
+    if (states.FETCH > 0.5 && waitsThere && !stageBinds) {
+      yield {
+        bottleneck: name,
+        kind: 'slow-fetch',
+        margin: states.FETCH,
+        evidence: [
+          share('fetching', states.FETCH, 'of the time a pull was under way'),
+          perSecond('delivered', pulled, 'records, while more wait in the broker'),
+        ],
+      }
+    }
+    const budget = ['records', 'bytes', 'residence'].includes(source.reason)
+    if (states.BLOCKED > 0.5 && budget && !stageBinds && stages.every(({ binding }) => binding < LEAST_BINDING)) {
+      yield {
+        bottleneck: name,
+        kind: 'admission',
+        margin: states.BLOCKED / 2,
+        evidence: [
+          share('without credit', states.BLOCKED, `of the time the budget of ${source.reason} was used up`),
+          plain('admitted', status.admission.records, 'records', 'in flight while the stages wait for work'),
+        ],
+      }
+    }
+  }
+}
+
+/** Deliveries wait for a commit: either commits are slow, or one record has been open for long and holds the watermark. */
+function commitFinding({ status, window, stages }: Facts, source: string, waiting: number): Finding {
+  const stuck = oldestOf(status)
+  const openMs = stuck === null ? 0 : status.nowMs - stuck.openMs
+  const commits = status.sources.find(({ name }) => name === source)?.commits ?? 0
+  const before = window.from?.sources.find(({ name }) => name === source)?.commits ?? 0
+  const evidence = [
+    share('waiting for a commit', waiting, 'of the time no more might be delivered before one'),
+    perSecond('commits', ((commits - before) * 1000) / window.ms, 'that ended'),
+  ]
+  if (stuck !== null && commits > before && openMs > Math.max(30_000, 20 * slowestMs(stages, 1000))) {
+    evidence.push(
+      milliseconds('oldest open record', openMs, 'since its time stamp'),
+      plain('its offset', stuck.watermark, '', `in partition ${stuck.name}`),
+    )
+  }
+  return { bottleneck: source, kind: 'slow-commit', margin: Math.min(1, 2 * waiting), evidence }
+}

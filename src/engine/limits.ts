@@ -1,0 +1,120 @@
+/**
+ * Limits that are changed while a pipeline runs: admission, and each call stage's slots, rate and time-out. The engine
+ * checks them here before it takes any of them, so a wrong figure changes nothing. The ranges are those of the options.
+ */
+import { HeadgateError } from '../model/errors.ts'
+import { checkInteger, show } from '../model/option.ts'
+import { type AdmissionPlan, type CallPlan, mostCalls } from '../model/plan.ts'
+import { formatNumber, KIB, MAX_TIMER_MS } from '../model/units.ts'
+
+export interface StageLimits {
+  /** Calls in flight: exactly this many of a fixed limit, the most that an adaptive one may find. */
+  readonly concurrency?: number
+  readonly perSecond?: number
+  readonly timeoutMs?: number
+}
+
+export interface Limits {
+  readonly admission?: Partial<AdmissionPlan>
+  /** By the name of the call stage. */
+  readonly stages?: Readonly<Record<string, StageLimits>>
+}
+
+const MOST_CALLS = 50_000
+const MOST_PER_SECOND = 10_000_000
+
+const ADMISSION = {
+  records: { min: 1, max: 10_000_000, unit: 'records' },
+  bytes: { min: KIB, max: 2 ** 40, unit: 'bytes' },
+  residenceMs: { min: 1, max: MAX_TIMER_MS, unit: 'milliseconds' },
+  maxRecordBytes: { min: 1, max: 2 ** 40, unit: 'bytes' },
+  uncommittedRecords: { min: 1, max: 100_000_000, unit: 'records' },
+} as const satisfies Record<keyof AdmissionPlan, unknown>
+
+/** Throws `HG_OPTION_INVALID` for a stage that is not among `calls`, and for a figure that is none of its range. */
+export function checkLimits({ admission, stages }: Limits, present: AdmissionPlan, calls: readonly string[]): void {
+  for (const [name, value] of Object.entries(admission ?? {})) {
+    const range = ADMISSION[name as keyof AdmissionPlan]
+    if (range === undefined) throw unknown(`admission.${name}`, Object.keys(ADMISSION))
+    checkInteger(`limits › admission.${name}`, value, range)
+  }
+  const { bytes, maxRecordBytes } = { ...present, ...admission }
+  if (maxRecordBytes > bytes) {
+    throw new HeadgateError(
+      'HG_OPTION_INVALID',
+      `limits › admission: a record of ${formatNumber(maxRecordBytes)} bytes (maxRecordBytes) would never be admitted ` +
+        `with ${formatNumber(bytes)} bytes; raise \`bytes\` or lower \`maxRecordBytes\``,
+    )
+  }
+  for (const [name, limits] of Object.entries(stages ?? {})) {
+    if (!calls.includes(name)) {
+      const known = calls.map((call) => `'${call}'`).join(', ') || 'none'
+      throw new HeadgateError('HG_OPTION_INVALID', `there is no call stage '${name}'; the call stages are: ${known}`)
+    }
+    checkStage(name, limits)
+  }
+}
+
+function checkStage(stage: string, limits: StageLimits): void {
+  const where = (name: string): string => `limits › stage '${stage}' › ${name}`
+  const { concurrency, perSecond, timeoutMs, ...foreign } = limits
+  const [other] = Object.keys(foreign)
+  if (other !== undefined) throw unknown(where(other), ['concurrency', 'perSecond', 'timeoutMs'])
+  if (concurrency !== undefined)
+    checkInteger(where('concurrency'), concurrency, { min: 1, max: MOST_CALLS, unit: 'calls in flight' })
+  if (timeoutMs !== undefined)
+    checkInteger(where('timeoutMs'), timeoutMs, { min: 1, max: MAX_TIMER_MS, unit: 'milliseconds' })
+  if (perSecond === undefined || (typeof perSecond === 'number' && perSecond >= 0.0001 && perSecond <= MOST_PER_SECOND))
+    return
+  const expected = `a number from 0.0001 to ${formatNumber(MOST_PER_SECOND)} (per second)`
+  throw new HeadgateError('HG_OPTION_INVALID', `${where('perSecond')}: expected ${expected}, got ${show(perSecond)}`)
+}
+
+function unknown(where: string, names: readonly string[]): HeadgateError {
+  const known = names.map((name) => `\`${name}\``).join(', ')
+  return new HeadgateError('HG_OPTION_INVALID', `${where}: there is no such limit; the limits here are ${known}`)
+}
+
+/** The limits as they are, those that were changed included. */
+export interface PresentLimits {
+  readonly admission: AdmissionPlan
+  /** By the name of the call stage; `perSecond` is null without a rate. */
+  readonly stages: Readonly<
+    Record<string, { readonly concurrency: number; readonly perSecond: number | null; readonly timeoutMs: number }>
+  >
+}
+
+/** Remembers what was changed of each call stage. Stages that share a limiter share its concurrency. */
+export class StageLimitsBook {
+  readonly #calls: readonly CallPlan[]
+  readonly #concurrency = new Map<string, number>()
+  readonly #others = new Map<string, StageLimits>()
+
+  constructor(calls: readonly CallPlan[]) {
+    this.#calls = calls
+  }
+
+  changed(stages: Limits['stages'] = {}): void {
+    for (const plan of this.#calls) {
+      const limits = stages[plan.name]
+      if (limits === undefined) continue
+      if (limits.concurrency !== undefined) this.#concurrency.set(limiterOf(plan), limits.concurrency)
+      this.#others.set(plan.name, { ...this.#others.get(plan.name), ...limits })
+    }
+  }
+
+  present(): PresentLimits['stages'] {
+    return Object.fromEntries(
+      this.#calls.map((plan) => {
+        const { perSecond = plan.rate?.perSecond ?? null, timeoutMs = plan.timeoutMs } =
+          this.#others.get(plan.name) ?? {}
+        const concurrency = this.#concurrency.get(limiterOf(plan)) ?? mostCalls(plan.concurrency)
+        return [plan.name, { concurrency, perSecond, timeoutMs }]
+      }),
+    )
+  }
+}
+
+function limiterOf({ concurrency, name }: CallPlan): string {
+  return (concurrency.kind === 'adaptive' ? concurrency.limiter : null) ?? name
+}
