@@ -5,7 +5,7 @@
  */
 import type { CauseKind, Setting } from '../model/diagnosis.ts'
 import type { Facts, StageFacts } from './facts.ts'
-import type { Finding } from './rules.ts'
+import type { Finding } from './finding.ts'
 import { largestPartition, QUEUEING } from './rules-stage.ts'
 
 export interface Bound {

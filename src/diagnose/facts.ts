@@ -79,7 +79,9 @@ export const BINDING: ReadonlySet<string> = new Set([
 ]) // biome-ignore format: a list reads better in rows
 
 export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number): Facts {
-  const { to: status, completionPerSecond: perSecond, process } = window
+  const { to: status, completionPerSecond: perSecond } = window
+  const { loop, gc, turns } = window.process
+  const { heapUsedBytes, heapLimitBytes } = status.process
   const backlog = status.sources.reduce<number | null>(
     (sum, { backlogRecords }) => (sum === null || backlogRecords === null ? null : sum + backlogRecords),
     0,
@@ -88,7 +90,7 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number)
   const waiting = (backlog ?? 0) + waitingHere(status)
   const waitingSeconds = waiting === 0 ? 0 : perSecond > 0 ? waiting / perSecond : Number.POSITIVE_INFINITY
   const stagesCpu = stages.reduce((sum, { window: { cpuMs } }) => sum + cpuMs, 0) / window.ms
-  const engine = Math.max(0, process.turns - stagesCpu)
+  const engine = Math.max(0, turns - stagesCpu)
   const pushedBack = backlog === null && window.sources.some(({ states }) => states.BLOCKED > 0.5)
   return {
     window,
@@ -105,16 +107,16 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number)
     sinceCompletionMs,
     stages,
     sources: window.sources,
-    unattributed: Math.max(0, process.loop - stagesCpu - engine - process.gc),
+    unattributed: Math.max(0, loop - stagesCpu - engine - gc),
     engine,
-    heapShare: status.process.heapLimitBytes > 0 ? status.process.heapUsedBytes / status.process.heapLimitBytes : 0,
+    heapShare: heapLimitBytes > 0 ? heapUsedBytes / heapLimitBytes : 0,
   }
 }
 
-/** Records that wait in queues, lanes and the client; what is being worked on does not wait, and a batch fills up. */
+/** Records that wait in queues, lanes, between attempts and in the client; what is worked on does not wait, and a batch fills up. */
 function waitingHere({ places, stages, sources }: Status): number {
   const names = new Set([
-    ...stages.flatMap(({ name }) => [`${name} queue`, `${name} lanes`]),
+    ...stages.flatMap(({ name }) => [`${name} queue`, `${name} lanes`, `${name} backoff`]),
     ...sources.map(({ name }) => `${name} prefetch`),
   ])
   // A run of synchronous stages has one queue, which is called by all of them.

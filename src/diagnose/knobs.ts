@@ -5,7 +5,7 @@
 import type { Advice, Knob, Setting } from '../model/diagnosis.ts'
 import { isShared, predict, type Turn } from './capacity.ts'
 import type { Facts, StageFacts } from './facts.ts'
-import type { Finding } from './rules.ts'
+import type { Finding } from './finding.ts'
 import { CAUSE_NAMES, rate } from './words.ts'
 
 /** Settings that `running.setLimits` takes. */
