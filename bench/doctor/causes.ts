@@ -139,7 +139,7 @@ export const CAUSES: readonly Cause[] = [
   })),
   cause('slow sink', 'store', ['slow-sink'], ({ spec: { store, batch } }, perSecond) => {
     // A write takes no more than about half a second.
-    const records = Math.max(4, Math.min(batch.records, Math.round(perSecond / store.writes / 2)))
+    const records = Math.max(12, Math.min(batch.records, Math.round(perSecond / store.writes / 2)))
     const eachMs = (store.writes * 1000) / perSecond - 4 / records
     return { store: { ...store, fixedMs: 4, eachMs }, batch: { ...batch, records } }
   }),

@@ -37,7 +37,6 @@ const LONGEST_WINDOW_MS = 10_000
 const LEAST_SEEN_MS = 2000
 /** Another verdict has to stand for so long before it is said. */
 const CONFIRM_MS = 2000
-/** What helps is said for at most so long after it was seen last. */
 const NOTHING: Finding = { bottleneck: null, kind: 'none', margin: 1, evidence: [] }
 
 export class Doctor {
@@ -171,7 +170,8 @@ export class Doctor {
     }
     const key = keyOf(finding)
     if (this.#seen?.key !== key) this.#seen = { key, sinceMs: nowMs }
-    if (nowMs - this.#seen.sinceMs < CONFIRM_MS) return
+    // That nothing holds it back any more is said at once.
+    if (finding.kind !== 'none' && nowMs - this.#seen.sinceMs < CONFIRM_MS) return
     this.#said = { finding, sinceMs: this.#seen.sinceMs }
     this.#seen = null
   }
