@@ -5,6 +5,8 @@
  */
 import type { Diagnosis, StageDiagnosis } from '../../model/diagnosis.ts'
 import type { SlotState, StageStatus, Status } from '../../model/status.ts'
+import { closedWords } from '../labels.ts'
+import { duration } from '../terminal/figures.ts'
 
 export interface Station {
   readonly name: string
@@ -21,6 +23,8 @@ export interface Station {
   /** Waiting in front of it. */
   readonly queued: number
   readonly mark: StageDiagnosis['mark']
+  /** Why its limiter lets nothing through; null while it is open. */
+  readonly closed: string | null
 }
 
 export interface Canal {
@@ -85,7 +89,7 @@ export function canalOf(status: Status, diagnosis: Diagnosis): Canal {
       pulledPerSecond: flow.pulledPerSecond,
       bottleneck: verdict.kind === 'admission',
     },
-    runs: runsOf(main.map((stage) => station(stage, stages.get(stage.name), diagnosis))),
+    runs: runsOf(main.map((stage) => station(stage, stages.get(stage.name), diagnosis, status.nowMs))),
     donePerSecond: flow.completionPerSecond,
     deadLettered: status.records.deadLettered,
     hasDeadLetter: status.stages.some(({ kind }) => kind === 'dead-letter') || status.records.deadLettered > 0,
@@ -96,7 +100,7 @@ function ratio(part: number, whole: number): number {
   return whole > 0 ? part / whole : 0
 }
 
-function station(stage: StageStatus, seen: StageDiagnosis | undefined, diagnosis: Diagnosis): Station {
+function station(stage: StageStatus, seen: StageDiagnosis | undefined, diagnosis: Diagnosis, nowMs: number): Station {
   const slots = stage.kind === 'batch' || stage.kind === 'route' ? null : stage.limit
   const queued = diagnosis.places
     .filter(({ owner, kind }) => owner === stage.name && !kind.startsWith('in-'))
@@ -113,7 +117,14 @@ function station(stage: StageStatus, seen: StageDiagnosis | undefined, diagnosis
     outPerSecond: seen?.outPerSecond ?? 0,
     queued,
     mark: seen?.mark ?? null,
+    closed: closedOf(stage, nowMs),
   }
+}
+
+/** Of several limiters only what holds for all of them: the stage is closed then. */
+export function closedOf({ limiters }: StageStatus, nowMs: number): string | null {
+  const words = limiters.map((limiter) => closedWords(limiter, nowMs, duration))
+  return words.length > 0 && words.every((each) => each !== null) ? (words[0] ?? null) : null
 }
 
 /** A route and a sink end a run; what follows a route are its branches, each up to a sink. */

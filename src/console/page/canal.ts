@@ -136,7 +136,8 @@ export class CanalView {
     this.#write(id, {
       name: station.name,
       figure: bare ? station.kind : `${count(station.inFlight)}/${count(station.slots)}`,
-      captions: bare ? [queued] : [stateWords(station.shares), latency, queued].filter(Boolean),
+      captions: bare ? [queued] : [station.closed ?? '', stateWords(station.shares), latency, queued].filter(Boolean),
+      closed: station.closed !== null,
       level: bare ? (station.outPerSecond > 0 ? 1 : 0) : station.occupancy,
       mark: station.mark,
     })
@@ -204,6 +205,7 @@ export class CanalView {
       captions: readonly string[]
       level: number
       mark: Station['mark']
+      closed?: boolean
     },
   ): void {
     const part = this.#parts.get(id)
@@ -217,7 +219,7 @@ export class CanalView {
     const top = (place.y + place.height - height).toFixed(1)
     set(surface, { y: top, height: height > 0 ? 2 : 0 })
     set(water, { y: top, height: height.toFixed(1) })
-    set(group, { class: `part ${kindOf(id)}${shown.mark ? ` ${shown.mark}` : ''}` })
+    set(group, { class: `part ${kindOf(id)}${shown.mark ? ` ${shown.mark}` : ''}${shown.closed ? ' closed' : ''}` })
     write(flag, shown.mark ? (shown.mark === 'bottleneck' ? '▼ bottleneck' : MARK_LABELS[shown.mark]) : '')
   }
 }
