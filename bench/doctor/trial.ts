@@ -3,7 +3,7 @@
  * A fault binds when the pipeline gets more than a tenth more done without it; the doctor has ten seconds from the
  * time at which that shows.
  */
-import { Doctor } from '../../src/diagnose/doctor.ts'
+import { Doctor, PROBE_MS } from '../../src/diagnose/doctor.ts'
 import type { Diagnosis } from '../../src/model/diagnosis.ts'
 import type { PipelineSpec } from '../../src/sim/pipeline/spec.ts'
 import { PipelineWorld } from '../../src/sim/pipeline/world.ts'
@@ -20,13 +20,15 @@ export interface Watched {
   readonly wallMs: number
 }
 
-/** Runs a spec with a doctor beside it. `keep`: every so many looks; all of them when 1. */
+/** Runs a spec with a doctor beside it, which may probe once. */
 export function watch(spec: PipelineSpec, seed: number): Watched {
-  const doctor = new Doctor({ startupMs: 30_000 })
+  const doctor = new Doctor({ probe: true })
   const looks: Look[] = []
   const startMs = performance.now()
   new PipelineWorld(spec, seed, (status, world) => {
     doctor.observe(status)
+    const probe = doctor.probe()
+    if (probe !== null) world.trySlots(probe.concurrency, PROBE_MS)
     looks.push({ atMs: world.nowMs, completed: world.completed, diagnosis: doctor.diagnosis() as Diagnosis })
   }).run()
   return { looks, wallMs: performance.now() - startMs }

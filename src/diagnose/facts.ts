@@ -18,6 +18,8 @@ export interface StageFacts {
   readonly busySlots: number
   /** What an attempt takes beside few others; null when none was seen. */
   readonly quietMs: number | null
+  /** How many attempts that rests on. */
+  readonly quietCount: number
   /** Line of an attempt's duration, and of its CPU, over its records; null without attempts of two sizes. */
   readonly durationFit: Fit | null
   readonly cpuFit: Fit | null
@@ -142,7 +144,7 @@ function stageFacts(window: StageWindow, perSecond: number): StageFacts {
     binding,
     reason,
     busySlots: (states.AWAIT + states.POOL + states.CPU) * slots,
-    quietMs: quietMs(status),
+    ...quiet(status),
     durationFit: fit(status, window, ({ ms }) => ms),
     cpuFit: fit(status, window, ({ cpuMs }) => cpuMs),
     meanRecords: durations.count > 0 ? durations.records / durations.count : 1,
@@ -154,7 +156,7 @@ const LEAST_ATTEMPTS = 8
 /** Beside so small a share of the limit an attempt finds no queue in the downstream, unless there is no room at all. */
 const QUIET_SHARE = 1 / 4
 
-function quietMs({ durations, limit, limiters: [limiter] }: StageStatus): number | null {
+function quiet({ durations, limit, limiters: [limiter] }: StageStatus): Pick<StageFacts, 'quietMs' | 'quietCount'> {
   let count = 0
   let ms = 0
   for (const some of durations.byInFlight) {
@@ -165,7 +167,8 @@ function quietMs({ durations, limit, limiters: [limiter] }: StageStatus): number
   }
   const seen = count >= LEAST_ATTEMPTS ? ms / count : null
   const known = limiter?.baselineMs ?? null
-  return known === null ? seen : seen === null ? known : Math.min(seen, known)
+  const quietMs = known === null ? seen : seen === null ? known : Math.min(seen, known)
+  return { quietMs, quietCount: count }
 }
 
 /** Through the sizes that the window saw most, and the one since the start that is farthest from it. */

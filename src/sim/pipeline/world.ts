@@ -108,6 +108,12 @@ export class PipelineWorld {
     this.#events.push({ dueMs: this.nowMs + delayMs, run })
   }
 
+  /** Gives `enrich` so many slots for a while, then as many as before. */
+  trySlots(concurrency: number, forMs: number): void {
+    this.engine.setLimits({ stages: { enrich: { concurrency } } })
+    this.at(forMs, () => this.engine.setLimits({ stages: { enrich: { concurrency: this.#spec.enrich.slots } } }))
+  }
+
   /** The thread is busy for so long; what falls due meanwhile waits. */
   spend(ms: number): void {
     const wallMs = ms / this.#spec.thread.granted
