@@ -39,7 +39,7 @@ export interface Canal {
     readonly bottleneck: boolean
   }
   readonly gate: {
-    /** Share of the time in which the sources had credit. */
+    /** What it admits now ÷ what it would admit wide open; 0 while it is shut. */
     readonly opening: number
     readonly records: number
     readonly limitRecords: number
@@ -56,15 +56,15 @@ export interface Canal {
   readonly hasDeadLetter: boolean
 }
 
-export function canalOf(status: Status, diagnosis: Diagnosis): Canal {
-  const { flow, verdict, sources } = diagnosis
+/** `widestRecords`: the records in flight that the pipeline's own limit allows. */
+export function canalOf(status: Status, diagnosis: Diagnosis, widestRecords: number): Canal {
+  const { flow, verdict } = diagnosis
   const stages = new Map(diagnosis.stages.map((stage) => [stage.name, stage]))
   const main = status.stages.filter(({ kind }) => kind !== 'dead-letter')
   const share = Math.max(
     ratio(status.admission.records, status.admission.limitRecords),
     ratio(status.admission.bytes, status.admission.limitBytes),
   )
-  const closed = sources.map(({ states }) => states.BLOCKED)
   const backlog = diagnosis.places.filter(({ kind }) => kind === 'backlog')
   const [first] = status.sources
   return {
@@ -81,7 +81,7 @@ export function canalOf(status: Status, diagnosis: Diagnosis): Canal {
       bottleneck: status.sources.some(({ name }) => name === verdict.bottleneck),
     },
     gate: {
-      opening: 1 - (closed.length > 0 ? closed.reduce((sum, each) => sum + each, 0) / closed.length : 0),
+      opening: status.state === 'running' ? Math.min(1, ratio(status.admission.limitRecords, widestRecords)) : 0,
       records: status.admission.records,
       limitRecords: status.admission.limitRecords,
       share,
@@ -146,7 +146,7 @@ export function inWords(canal: Canal, print: { rate(value: number): string; perc
     .map(({ name, slots, inFlight }) => (slots === null ? name : `${name} with ${inFlight} of ${slots} slots in use`))
   const bottleneck = marked ? ` The bottleneck is ${marked.name}.` : ''
   return (
-    `Canal from ${canal.reservoir.name} through the gate, open ${print.percent(canal.gate.opening)} of the time, ` +
+    `Canal from ${canal.reservoir.name} through the gate, open ${print.percent(canal.gate.opening)}, ` +
     `to ${stages.join(', ')}; ${print.rate(canal.donePerSecond)} completed.${bottleneck}`
   )
 }

@@ -189,7 +189,10 @@ export class Charts {
           ...axis,
           size: below,
           space: 70,
-          values: (_, splits) => splits.map((at) => (hasTime ? HOURS.format(at * 1000) : '')),
+          values: (_, splits) => {
+            const print = (splits[1] ?? 0) - (splits[0] ?? 0) < 60 ? SECONDS : HOURS
+            return splits.map((at) => (hasTime ? print.format(at * 1000) : ''))
+          },
         },
         { ...axis, size: AXIS_PX, space: 34, values: (_, splits) => splits.map((value) => plan.print(value)) },
       ],
@@ -216,6 +219,7 @@ export class Charts {
 }
 
 const HOURS = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hour12: false })
+const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hour12: false })
 
 /** What a variable of the style sheet is at present, as a colour that a canvas takes. */
 function colourOf(variable: string): string {
