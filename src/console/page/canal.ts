@@ -18,9 +18,6 @@ const FIGURE_LETTER = 10
 const CAPTION_LETTER = 6.5
 const HOUR = Math.log10(3600)
 
-/** What the gate is narrowed for, by the reason of the admission. */
-const NARROWED: Readonly<Record<string, string>> = { residence: 'short stays', heap: 'the heap', bytes: 'its bytes' }
-
 interface Drawn {
   readonly place: Place
   readonly group: SVGGElement
@@ -125,7 +122,7 @@ export class CanalView {
       captions: [
         gate.opening === 0 ? 'shut' : `open ${percent(gate.opening)}`,
         `${count(gate.records)} of ${count(gate.limitRecords)} in`,
-        gate.opening < 1 && NARROWED[gate.reason] ? `for ${NARROWED[gate.reason]}` : '',
+        gate.opening > 0 && gate.opening < 1 ? `bound by ${gate.reason}` : '',
       ],
       level: Math.min(1, gate.share),
       mark: gate.bottleneck ? 'bottleneck' : null,
