@@ -2,7 +2,9 @@
  * The doctor as a user meets it, over real processes: the fraud API, a generator, the built command with a console. The API is
  * killed in the middle: the diagnosis names what is down, the doctor's exit codes follow, and everything ends in order.
  */
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -129,4 +131,13 @@ test.each([
 ])('headgate run %j is refused before anything starts', async (args, words) => {
   const { code, stderr } = await headgate('run', fixture('endless.ts'), ...args)
   expect([code, stderr]).toEqual([2, expect.stringContaining(words)])
+})
+
+test('a port that is taken is said, and nothing is left running', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const { code, stderr } = await headgate('run', fixture('endless.ts'), '--console', String(port))
+  expect([code, stderr]).toEqual([2, expect.stringContaining('another process has that port; name another one')])
 })
