@@ -72,7 +72,7 @@ export function baseOf(seed: number, durationMs: number): Base {
         blockMs: 0,
         blockEveryMs: 0,
         gcMs: 2,
-        gcEveryMs: 300,
+        gcEveryRecords: capacity / 3,
         granted: 1,
       },
       admission: { records: 10_000, residenceMs: 30_000, uncommittedRecords: 100_000 },

@@ -127,9 +127,10 @@ export const CAUSES: readonly Cause[] = [
     enrich: { ...enrich, failShare: 1 - left, attempts: 20, retryBudget: 10 },
   })),
   cause('garbage collection', null, ['memory'], (base, perSecond) => {
-    const own = (threadMs(base) * perSecond) / 1000
     const gcMs = 30
-    return { thread: { ...base.spec.thread, gcMs, gcEveryMs: (gcMs * own) / Math.max(0.05, 1 - own) } }
+    return {
+      thread: { ...base.spec.thread, gcMs, gcEveryRecords: gcMs / Math.max(0.01, 990 / perSecond - threadMs(base)) },
+    }
   }),
   cause('pool too small', 'enrich', ['pool-wait'], ({ spec: { enrich } }, _, left) => ({
     enrich: { ...enrich, pool: Math.max(1, Math.round(enrich.slots * left)) },

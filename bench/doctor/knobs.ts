@@ -99,7 +99,7 @@ function turn(spec: PipelineSpec, cause: Cause, { setting, stage, from, to }: Kn
     case 'commit':
       return { ...spec, source: { ...source, commitMs: source.commitMs / 2 } }
     case 'heap':
-      return { ...spec, thread: { ...thread, gcEveryMs: thread.gcEveryMs * 4 } }
+      return { ...spec, thread: { ...thread, gcEveryRecords: thread.gcEveryRecords * 4 } }
     case 'retry-budget':
       return { ...spec, enrich: { ...enrich, failShare: 0 } }
     default:

@@ -36,7 +36,7 @@ export interface DoctorOptions {
 }
 
 const LEAST_WINDOW_MS = 2500
-const ENOUGH_COMPLETIONS = 200
+const ENOUGH_COMPLETIONS = 100
 const LONGEST_WINDOW_MS = 10_000
 /** A window has to reach about so far back before it says anything. */
 const LEAST_SEEN_MS = 2000

@@ -13,6 +13,7 @@ import { FEW_RECORDS, stageFindings } from './rules-stage.ts'
 const LOOP_BUSY = 0.9
 const LEAST_CPU_PER_BUSY = 0.75
 const HEAP_FULL = 0.85
+const MUCH_GARBAGE = 0.25
 const STALLED_MS = 5000
 /** A stage that held things back for less of the time than this is not what holds the pipeline back. */
 const LEAST_BINDING = 0.3
@@ -71,6 +72,11 @@ function* processFindings(facts: Facts): Generator<Finding> {
   if (heapShare > HEAP_FULL || status.admission.reason === 'heap') {
     const evidence = [share('heap in use', heapShare, 'of what it may be; the gate narrows from 70 % on')]
     yield { bottleneck: null, kind: 'memory', margin: Math.min(1, heapShare), evidence }
+  }
+  // Pauses make calls seem to take longer long before the thread is full.
+  if (loop <= LOOP_BUSY && gc > MUCH_GARBAGE) {
+    const evidence = [share('garbage collection', gc, 'of the time went to collecting garbage')]
+    yield { bottleneck: null, kind: 'memory', margin: gc, evidence }
   }
   if (loop <= LOOP_BUSY) return
   const busy = share('event loop', loop, 'of the time it was busy')

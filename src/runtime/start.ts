@@ -239,7 +239,12 @@ class Life implements Running {
     if (probe === null) return
     const { stage, concurrency, after } = probe
     this.#runner.setLimits({ stages: { [stage]: { concurrency } } })
-    setTimeout(() => this.#runner.setLimits({ stages: { [stage]: { concurrency: after } } }), PROBE_MS)
+    const goBack = (): void => {
+      // Somebody who changed it meanwhile knows better.
+      const now = this.limits().stages[stage]?.concurrency
+      if (now === concurrency) this.#runner.setLimits({ stages: { [stage]: { concurrency: after } } })
+    }
+    setTimeout(goBack, PROBE_MS).unref()
   }
 
   async #quiesce(): Promise<void> {

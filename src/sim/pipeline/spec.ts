@@ -81,9 +81,9 @@ export interface ThreadSide {
   /** Code of no stage keeps the thread for `blockMs` every `blockEveryMs`; 0: never. */
   readonly blockMs: number
   readonly blockEveryMs: number
-  /** Collections keep it for `gcMs` every `gcEveryMs`; 0: never. */
+  /** Collections keep it for `gcMs` after every `gcEveryRecords`. */
   readonly gcMs: number
-  readonly gcEveryMs: number
+  readonly gcEveryRecords: number
   /** Of the time that it wants, the thread is given this share. */
   readonly granted: number
 }

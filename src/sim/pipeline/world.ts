@@ -44,6 +44,8 @@ export class PipelineWorld {
   #gcMs = 0
   #turnsMs = 0
   #owedMs = 0
+  /** Records since the last collection. */
+  #garbage = 0
   #pooled = 0
   readonly #poolLine: (() => void)[] = []
   readonly #tickets = new Map<Slot, number>()
@@ -59,6 +61,7 @@ export class PipelineWorld {
     this.#noise = new SeededRandom(seed ^ 0x2015e)
     const plan = planOf(spec, this.#broker.source, () => {
       this.#owedMs += spec.parse.cpuMs
+      this.#garbage += 1
     })
     const ports = {
       run: (work: () => void): number => {
@@ -81,12 +84,6 @@ export class PipelineWorld {
     this.at(STATUS_MS, () => this.#status())
     const { thread, rebalanceAtMs } = spec
     if (thread.blockMs > 0) this.#again(thread.blockEveryMs, () => this.spend(thread.blockMs))
-    if (thread.gcMs > 0) {
-      this.#again(thread.gcEveryMs, () => {
-        this.spend(thread.gcMs)
-        this.#gcMs += thread.gcMs
-      })
-    }
     if (rebalanceAtMs !== undefined) this.at(rebalanceAtMs, () => this.#revokeHalf())
   }
 
@@ -146,12 +143,21 @@ export class PipelineWorld {
       event.run()
       things += 1
     }
+    this.#collect()
     const turnMs = this.nowMs
     engine.advance(this.nowMs)
     this.spend(things * engineMs)
     engine.resume()
     for (const command of engine.takeCommands()) this.#perform(command)
     this.#turnsMs += this.nowMs - turnMs
+  }
+
+  #collect(): void {
+    const { gcMs, gcEveryRecords } = this.#spec.thread
+    for (; this.#garbage >= gcEveryRecords; this.#garbage -= gcEveryRecords) {
+      this.spend(gcMs)
+      this.#gcMs += gcMs / this.#spec.thread.granted
+    }
   }
 
   #perform(command: Command): void {
