@@ -8,6 +8,7 @@ import { type Bench, type ChildReply, type Contender, Missing, median } from './
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   engine: async () => (await import('./engine.ts')).bench,
   log: async () => (await import('./log.ts')).bench,
+  console: async () => (await import('./console.ts')).bench,
 }
 
 /** Alike for all sides. */

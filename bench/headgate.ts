@@ -21,6 +21,10 @@ export async function loadHeadgate(dist = DIST): Promise<Headgate> {
   return { ...(main as typeof import('headgate')), ...(connector as typeof import('headgate/memory')) }
 }
 
+export async function loadConsole(): Promise<typeof import('headgate/console')> {
+  return (await load('console/index.js')) as typeof import('headgate/console')
+}
+
 export async function loadLog(): Promise<typeof import('headgate/log')> {
   return (await load('connectors/log/index.js')) as typeof import('headgate/log')
 }
@@ -39,7 +43,7 @@ export async function loadWithoutAccounting(): Promise<Headgate> {
     const { SlotClock } = (await load('engine/slot-clock.js', dist)) as typeof import('../src/engine/slot-clock.ts')
     const { StageMeter } = (await load('engine/stage-meter.js', dist)) as typeof import('../src/engine/stage-meter.ts')
     const nothing = (): void => {}
-    Object.assign(SlotClock.prototype, { advance: nothing, run: nothing, charge: nothing })
+    Object.assign(SlotClock.prototype, { advance: nothing, run: nothing, ranOfAwait: nothing })
     Object.assign(StageMeter.prototype, { account: nothing, ended: nothing, ran: nothing })
     return headgate
   } finally {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- engine|log|anchor|overload`: runs one benchmark and prints each row beside its named peers, all measured in
+ * `npm run bench -- engine|log|anchor|overload|console|doctor`: runs one benchmark and prints each row beside its named peers, all measured in
  * this same run. `--json` prints the figures for a machine, `--repeats N` sets how often (default 5), `--only text`
  * takes the rows whose names contain the text. The exit code says whether every goal holds
  * (with `--smoke`: whether every side could be measured).
@@ -11,18 +11,23 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { anchor } from './anchor.ts'
+import { killedApi } from './console/killed-api.ts'
+import { bench as consoleBench } from './console.ts'
+import { doctorBench } from './doctor.ts'
 import { bench as engine } from './engine.ts'
 import { type Bench, formatValue, measureRow, type Result } from './harness.ts'
 import { bench as log } from './log.ts'
 import { overloadHttp } from './overload/http/bench.ts'
 import { overload } from './overload.ts'
 
-const USAGE = `npm run bench -- <engine|log|anchor|overload> [options]
+const USAGE = `npm run bench -- <engine|log|anchor|overload|console|doctor> [options]
 
   engine   the cost of a record in the engine: Effect Stream, RxJS, Node streams, p-limit
   log      durable appends and reads of the embedded log: raw LMDB, Redis Streams
   anchor   the payment example against an API that sustains 20,000 requests a minute
+  console  what open pages cost, and how soon an API that was killed is shown
   overload the limiters on a simulated downstream: Vegas, Gradient2, Envoy, Vector ARC, failsafe-go, AWS, fixed
+  doctor   planted causes in virtual time: the doctor beside the boundary rule, Clinic's categories, highest latency
 
   --json        print { bench, rows } instead of a table
   --repeats N   measurements of each side (default 5)
@@ -35,7 +40,8 @@ const USAGE = `npm run bench -- <engine|log|anchor|overload> [options]
   --seed N      overload: only this seed, and another set of never-tuned scenarios
   --plots DIR   overload: write the plots of five scenarios into DIR, and nothing else
   --http        overload: the main scenarios on real servers over loopback HTTP beside the model, and a retry storm;
-                takes six minutes, with --smoke one`
+                takes six minutes, with --smoke one
+  --tuning      doctor: on the seeds that its thresholds were chosen with`
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
@@ -113,24 +119,43 @@ async function main(): Promise<boolean> {
       seed: { type: 'string' },
       plots: { type: 'string' },
       http: { type: 'boolean', default: false },
+      tuning: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   const name = positionals[0]
-  if (values.help || name === undefined || !['engine', 'log', 'anchor', 'overload'].includes(name)) {
+  if (
+    values.help ||
+    name === undefined ||
+    !['engine', 'log', 'anchor', 'overload', 'console', 'doctor'].includes(name)
+  ) {
     console.log(USAGE)
     return values.help
   }
   if (name === 'overload') return runOverload(values)
+  if (name === 'doctor') {
+    const rows = doctorBench(values)
+    if (values.json) console.log(JSON.stringify({ bench: 'doctor', rows }, null, 2))
+    return values.smoke || rows.every(({ holds }) => holds !== false)
+  }
   const results =
     name === 'anchor'
       ? await anchor({ seconds: positive('seconds', values.seconds), backlog: positive('backlog', values.backlog) })
-      : await runRows(name === 'engine' ? engine : log, positive('repeats', values.repeats), values.only)
+      : name === 'console'
+        ? await runConsole(positive('repeats', values.repeats), values.only)
+        : await runRows(name === 'engine' ? engine : log, positive('repeats', values.repeats), values.only)
   if (values.json) console.log(JSON.stringify({ bench: name, rows: results }, null, 2))
   else print(name, results)
   const reasons = results.flatMap((row) => Object.values(row.skipped))
   if (values.smoke) return reasons.length === 0
   return results.every((row) => row.holds !== false) && !reasons.some((reason) => reason.startsWith('failed'))
+}
+
+async function runConsole(repeats: number, only: string): Promise<Result[]> {
+  const rows = consoleBench.rows.some((row) => row.name.includes(only))
+    ? await runRows(consoleBench, repeats, only)
+    : []
+  return 'a killed API is shown'.includes(only) ? [...rows, await killedApi(repeats)] : rows
 }
 
 interface OverloadValues {

@@ -3,6 +3,7 @@
  * terminal view and by the page, so that both say the same. Every kind has its words: the types see to that.
  */
 import type { Advice, CauseKind, Health, HealthKind, Knob, PlaceKind, StageDiagnosis } from '../model/diagnosis.ts'
+import type { LimiterStatus } from '../model/status.ts'
 
 /** How loud a health is: a view picks its colour and its sign by this. */
 export type Mood = 'calm' | 'busy' | 'alarm' | 'over'
@@ -65,6 +66,34 @@ export const PLACE_LABELS: Readonly<Record<PlaceKind, string>> = {
   blocked: 'no room ahead',
   batch: 'in a batch',
   'in-write': 'in a write',
+}
+
+/** What the search for a limit is doing. */
+export const PHASE_LABELS: Readonly<Record<string, string>> = {
+  'slow-start': 'climbing',
+  track: 'holding',
+  brake: 'braking',
+  probe: 'testing with fewer',
+  deep: 'testing with fewer',
+  waiting: 'about to test',
+}
+
+const CLOSED_BY: Readonly<Record<string, string>> = {
+  'retry-after': 'Retry-After',
+  breaker: 'the downstream is down',
+  quota: 'the quota is used up',
+}
+
+/** Why a limiter lets nothing through: `closed 2.0s: Retry-After`; null while it is open, and for the moments of a quota. */
+export function closedWords(
+  { gate, gateUntilMs, breaker }: LimiterStatus,
+  nowMs: number,
+  duration: (ms: number) => string,
+): string | null {
+  const why = gate === null ? undefined : CLOSED_BY[gate]
+  if (why === undefined || (gate === 'quota' && breaker === 'closed')) return null
+  const still = gateUntilMs !== null && gateUntilMs > nowMs ? ` ${duration(gateUntilMs - nowMs)}` : ''
+  return `closed${still}: ${why}`
 }
 
 /** What the health adds to its label: `falling behind`, `done in 2m00s to 3m10s`, `breach in 4m00s`. */

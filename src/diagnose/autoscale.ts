@@ -6,8 +6,8 @@
 import type { Autoscale, AutoscaleAction } from '../model/diagnosis.ts'
 import { boundsOf, isShared } from './capacity.ts'
 import type { Facts } from './facts.ts'
+import type { Finding } from './finding.ts'
 import { scales } from './knobs.ts'
-import type { Finding } from './rules.ts'
 import { CAUSE_NAMES } from './words.ts'
 
 /** How busy a process should be. */

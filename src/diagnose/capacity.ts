@@ -5,7 +5,7 @@
  */
 import type { CauseKind, Setting } from '../model/diagnosis.ts'
 import type { Facts, StageFacts } from './facts.ts'
-import type { Finding } from './rules.ts'
+import type { Finding } from './finding.ts'
 import { largestPartition, QUEUEING } from './rules-stage.ts'
 
 export interface Bound {
@@ -120,7 +120,10 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
     yield slotBound(facts, stage, latencyMs ?? 1, slots * more, 1)
   } else if (isHere && SLOT_KINDS.has(finding.kind)) {
     yield { stage: name, kind: finding.kind, perSecond: (perSecond * more * faster) / fewerTries }
-  } else if (!loopBusy && busySlots > 0) {
+  } else if (loopBusy) {
+    // What the slots let through once the thread is free: at least this, since calls take no longer then.
+    if (turn !== null && latencyMs !== null) yield slotBound(facts, stage, latencyMs, slots * more, tries)
+  } else if (busySlots > 0) {
     yield { stage: name, kind: 'downstream-latency', perSecond: ((perSecond * slots) / busySlots) * more * faster }
   }
 

@@ -4,7 +4,7 @@
  */
 import { boundsOf } from './capacity.ts'
 import type { Facts } from './facts.ts'
-import type { Finding } from './rules.ts'
+import type { Finding } from './finding.ts'
 
 const DISAGREES = 0.6
 const LITTLE_GOOD = 0.05

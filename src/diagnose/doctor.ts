@@ -8,11 +8,12 @@ import type { Status } from '../model/status.ts'
 import { autoscaleOf, freshMemory, type GroupSize } from './autoscale.ts'
 import { verdictConfidence } from './confidence.ts'
 import { type Facts, factsOf } from './facts.ts'
+import type { Finding } from './finding.ts'
 import { healthOf } from './health.ts'
 import { knobsOf } from './knobs.ts'
 import { mistakesOf } from './mistakes.ts'
 import { describe } from './report.ts'
-import { type Finding, findingsOf } from './rules.ts'
+import { findingsOf } from './rules.ts'
 import { TrendLog } from './trend.ts'
 import { completed, type Window, windowOf } from './window.ts'
 import { sentenceOf } from './words.ts'
@@ -27,16 +28,33 @@ export interface DoctorOptions {
   readonly partitions?: number | undefined
   /** What a new process takes to start and join; default 30 s. */
   readonly startupMs?: number | undefined
+  /**
+   * Whether it may halve the slots of a call stage for 1.5 s, once in ten minutes at most, where it cannot tell a slow
+   * downstream from one that queues. It costs some throughput, so it is off unless asked for.
+   */
+  readonly probe?: boolean | undefined
 }
 
 const LEAST_WINDOW_MS = 2500
-const ENOUGH_COMPLETIONS = 200
+const ENOUGH_COMPLETIONS = 100
 const LONGEST_WINDOW_MS = 10_000
 /** A window has to reach about so far back before it says anything. */
 const LEAST_SEEN_MS = 2000
 /** Another verdict has to stand for so long before it is said. */
 const CONFIRM_MS = 2000
-/** What helps is said for at most so long after it was seen last. */
+/** How long slots are halved to see what comes of it, and how often that may be. */
+export const PROBE_MS = 1500
+const PROBE_EVERY_MS = 600_000
+/** Attempts beside few others: with so many it is known what one takes. */
+const ENOUGH_QUIET = 30
+
+/** Slots to try for `PROBE_MS`, and those to go back to. */
+export interface Probe {
+  readonly stage: string
+  readonly concurrency: number
+  readonly after: number
+}
+
 const NOTHING: Finding = { bottleneck: null, kind: 'none', margin: 1, evidence: [] }
 
 export class Doctor {
@@ -45,13 +63,17 @@ export class Doctor {
   readonly #trend = new TrendLog()
   readonly #statuses: Status[] = []
   readonly #scale = freshMemory()
+  readonly #mayProbe: boolean
+  #probedAtMs = Number.NEGATIVE_INFINITY
   #lastCompletionMs: number | null = null
   #completed = 0
   /** What is said, since when; and what else was seen, since when. */
   #said: { finding: Finding; sinceMs: number } | null = null
   #seen: { key: string; sinceMs: number } | null = null
 
-  constructor({ promisedAgeMs, replicas = 1, maxReplicas = 10, partitions, startupMs = 30_000 }: DoctorOptions = {}) {
+  constructor(options: DoctorOptions = {}) {
+    const { promisedAgeMs, replicas = 1, maxReplicas = 10, partitions, startupMs = 30_000, probe = false } = options
+    this.#mayProbe = probe
     this.#promisedAgeMs = promisedAgeMs ?? null
     this.#group = { replicas, maxReplicas, partitions: partitions ?? null, startupMs }
   }
@@ -75,6 +97,22 @@ export class Doctor {
     while (this.#statuses.length > 2 && status.nowMs - (this.#statuses[1] as Status).nowMs >= LONGEST_WINDOW_MS)
       this.#statuses.shift()
     this.#decide()
+  }
+
+  /** What it asks to be tried now, if it may; each answer counts as tried. */
+  probe(): Probe | null {
+    const facts = this.#facts()
+    if (!this.#mayProbe || facts === null || this.#said === null) return null
+    const { finding } = this.#said
+    const { nowMs } = facts.status
+    if (finding.kind !== 'downstream-latency' && finding.kind !== 'downstream-saturated') return null
+    if (nowMs - this.#probedAtMs < PROBE_EVERY_MS) return null
+    const stage = facts.stages.find(({ name }) => name === finding.bottleneck)
+    const slots = stage?.window.status.limit ?? 1
+    const fixed = stage?.window.status.limiters.every(({ key, phase }) => key === null && phase === 'fixed') ?? false
+    if (stage === undefined || !fixed || slots < 2 || stage.quietCount >= ENOUGH_QUIET) return null
+    this.#probedAtMs = nowMs
+    return { stage: stage.name, concurrency: Math.floor(slots / 2), after: slots }
   }
 
   /** What the statuses so far mean; null before the first. */
@@ -170,7 +208,8 @@ export class Doctor {
     }
     const key = keyOf(finding)
     if (this.#seen?.key !== key) this.#seen = { key, sinceMs: nowMs }
-    if (nowMs - this.#seen.sinceMs < CONFIRM_MS) return
+    // That nothing holds it back any more is said at once.
+    if (finding.kind !== 'none' && nowMs - this.#seen.sinceMs < CONFIRM_MS) return
     this.#said = { finding, sinceMs: this.#seen.sinceMs }
     this.#seen = null
   }

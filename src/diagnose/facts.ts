@@ -18,6 +18,8 @@ export interface StageFacts {
   readonly busySlots: number
   /** What an attempt takes beside few others; null when none was seen. */
   readonly quietMs: number | null
+  /** How many attempts that rests on. */
+  readonly quietCount: number
   /** Line of an attempt's duration, and of its CPU, over its records; null without attempts of two sizes. */
   readonly durationFit: Fit | null
   readonly cpuFit: Fit | null
@@ -79,7 +81,9 @@ export const BINDING: ReadonlySet<string> = new Set([
 ]) // biome-ignore format: a list reads better in rows
 
 export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number): Facts {
-  const { to: status, completionPerSecond: perSecond, process } = window
+  const { to: status, completionPerSecond: perSecond } = window
+  const { loop, gc, turns } = window.process
+  const { heapUsedBytes, heapLimitBytes } = status.process
   const backlog = status.sources.reduce<number | null>(
     (sum, { backlogRecords }) => (sum === null || backlogRecords === null ? null : sum + backlogRecords),
     0,
@@ -88,7 +92,7 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number)
   const waiting = (backlog ?? 0) + waitingHere(status)
   const waitingSeconds = waiting === 0 ? 0 : perSecond > 0 ? waiting / perSecond : Number.POSITIVE_INFINITY
   const stagesCpu = stages.reduce((sum, { window: { cpuMs } }) => sum + cpuMs, 0) / window.ms
-  const engine = Math.max(0, process.turns - stagesCpu)
+  const engine = Math.max(0, turns - stagesCpu)
   const pushedBack = backlog === null && window.sources.some(({ states }) => states.BLOCKED > 0.5)
   return {
     window,
@@ -105,16 +109,16 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number)
     sinceCompletionMs,
     stages,
     sources: window.sources,
-    unattributed: Math.max(0, process.loop - stagesCpu - engine - process.gc),
+    unattributed: Math.max(0, loop - stagesCpu - engine - gc),
     engine,
-    heapShare: status.process.heapLimitBytes > 0 ? status.process.heapUsedBytes / status.process.heapLimitBytes : 0,
+    heapShare: heapLimitBytes > 0 ? heapUsedBytes / heapLimitBytes : 0,
   }
 }
 
-/** Records that wait in queues, lanes and the client; what is being worked on does not wait, and a batch fills up. */
+/** Records that wait in queues, lanes, between attempts and in the client; what is worked on does not wait, and a batch fills up. */
 function waitingHere({ places, stages, sources }: Status): number {
   const names = new Set([
-    ...stages.flatMap(({ name }) => [`${name} queue`, `${name} lanes`]),
+    ...stages.flatMap(({ name }) => [`${name} queue`, `${name} lanes`, `${name} backoff`]),
     ...sources.map(({ name }) => `${name} prefetch`),
   ])
   // A run of synchronous stages has one queue, which is called by all of them.
@@ -140,7 +144,7 @@ function stageFacts(window: StageWindow, perSecond: number): StageFacts {
     binding,
     reason,
     busySlots: (states.AWAIT + states.POOL + states.CPU) * slots,
-    quietMs: quietMs(status),
+    ...quiet(status),
     durationFit: fit(status, window, ({ ms }) => ms),
     cpuFit: fit(status, window, ({ cpuMs }) => cpuMs),
     meanRecords: durations.count > 0 ? durations.records / durations.count : 1,
@@ -152,7 +156,7 @@ const LEAST_ATTEMPTS = 8
 /** Beside so small a share of the limit an attempt finds no queue in the downstream, unless there is no room at all. */
 const QUIET_SHARE = 1 / 4
 
-function quietMs({ durations, limit, limiters: [limiter] }: StageStatus): number | null {
+function quiet({ durations, limit, limiters: [limiter] }: StageStatus): Pick<StageFacts, 'quietMs' | 'quietCount'> {
   let count = 0
   let ms = 0
   for (const some of durations.byInFlight) {
@@ -163,7 +167,8 @@ function quietMs({ durations, limit, limiters: [limiter] }: StageStatus): number
   }
   const seen = count >= LEAST_ATTEMPTS ? ms / count : null
   const known = limiter?.baselineMs ?? null
-  return known === null ? seen : seen === null ? known : Math.min(seen, known)
+  const quietMs = known === null ? seen : seen === null ? known : Math.min(seen, known)
+  return { quietMs, quietCount: count }
 }
 
 /** Through the sizes that the window saw most, and the one since the start that is farthest from it. */

@@ -5,7 +5,8 @@
 import type { Advice, Knob, Setting } from '../model/diagnosis.ts'
 import { isShared, predict, type Turn } from './capacity.ts'
 import type { Facts, StageFacts } from './facts.ts'
-import type { Finding } from './rules.ts'
+import type { Finding } from './finding.ts'
+import { QUEUEING } from './rules-stage.ts'
 import { CAUSE_NAMES, rate } from './words.ts'
 
 /** Settings that `running.setLimits` takes. */
@@ -214,14 +215,16 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
       break
     case 'slow-sink':
       yield moreSlots('turn', 2, { what: `writes at once of '${name}'` })
-      yield {
-        setting: 'batch-records',
-        factor: 2,
-        advice: 'turn',
-        what: `records in a batch for '${name}'`,
-        from: batch ?? Math.round(meanRecords),
-        to: Math.round((batch ?? meanRecords) * 2),
-      }
+      // Whether larger ones pay can be told only where writes of two sizes were seen.
+      if (stage.durationFit !== null)
+        yield {
+          setting: 'batch-records',
+          factor: 2,
+          advice: 'turn',
+          what: `records in a batch for '${name}'`,
+          from: batch ?? Math.round(meanRecords),
+          to: Math.round((batch ?? meanRecords) * 2),
+        }
       yield { setting: 'downstream', factor: 1.5, advice: 'turn', what: `speed of '${name}'` }
       break
     case 'retry-storm':
@@ -231,7 +234,9 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
         advice: 'turn', what: `attempts of '${name}' that succeed the first time`,
       } // biome-ignore format: as one line of facts
       yield moreSlots('safe', 0.5, { because: 'fewer at once, and a retry budget, let the downstream recover' })
-      yield moreSlots('hurts', 2, { because: 'more attempts would fail' })
+      // Failures that have nothing to do with the load are no reason against more slots.
+      if (status.timeouts > 0 || (quietMs !== null && took > QUEUEING * quietMs))
+        yield moreSlots('hurts', 2, { because: 'more attempts would fail' })
       break
     default:
       break

@@ -6,7 +6,7 @@ import type { Mistake } from '../model/diagnosis.ts'
 import { formatBytes, formatCount, formatDuration } from '../model/units.ts'
 import { milliseconds, perSecond, plain, share } from './evidence.ts'
 import type { Facts, StageFacts } from './facts.ts'
-import type { Finding } from './rules.ts'
+import type { Finding } from './finding.ts'
 import { percent, rate } from './words.ts'
 
 /** An attempt beside all others takes so much longer than beside few, for no more throughput. */

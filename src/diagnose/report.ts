@@ -8,8 +8,8 @@ import type {
 } from '../model/diagnosis.ts'
 import { boundsOf } from './capacity.ts'
 import type { Facts, StageFacts } from './facts.ts'
+import type { Finding } from './finding.ts'
 import { placesCheck, placesOf } from './places.ts'
-import type { Finding } from './rules.ts'
 import type { SourceWindow } from './window.ts'
 
 type Described = Omit<Diagnosis, 'health' | 'verdict' | 'knobs' | 'mistakes' | 'autoscale' | 'profile'>

@@ -6,18 +6,20 @@
 import type { CauseKind, Evidence } from '../model/diagnosis.ts'
 import { milliseconds, perSecond, plain, share } from './evidence.ts'
 import type { Facts, StageFacts } from './facts.ts'
-import type { Finding } from './rules.ts'
+import type { Finding } from './finding.ts'
 
 /** Of the attempts. */
 const FAILING = 0.15
 const REFUSED = 0.05
+/** Of the slots' time: what order keeps from being used. With noise, a tenth is seen from here on. */
+const LOST = 0.06
 /** Of the slots' busy time. */
 const POOLING = 0.1
 /** Of a call or write: more than this is there however few records it carries. */
 const FIXED_SHARE = 0.7
 const LEAST_FIXED_MS = 2
 /** Without two sizes to compare: so few records that a write takes at least so long are few. */
-const FEW_RECORDS = 32
+export const FEW_RECORDS = 8
 /** An attempt beside all others takes so much longer than beside few: the downstream queues. */
 export const QUEUEING = 1.12
 const CLEARLY_QUEUEING = 1.3
@@ -36,7 +38,8 @@ export function stageFindings(facts: Facts, stage: StageFacts): Finding[] {
   const found: Finding[] = []
 
   if (stage.reason === 'dead-letter-full') found.push(find('dead-letter-full', stage.binding))
-  if (failing > FAILING || stage.reason === 'retry-budget' || stage.reason === 'retry-share') {
+  const repeats = stage.reason === 'retry-budget' || stage.reason === 'retry-share'
+  if (failing > FAILING || (repeats && failing > 0)) {
     found.push(
       find(
         stage.reason === 'breaker' ? 'downstream-down' : 'retry-storm',
@@ -54,11 +57,13 @@ export function stageFindings(facts: Facts, stage: StageFacts): Finding[] {
     found.push(find('downstream-down', stage.binding))
   }
   const remote = (reasons['retry-after'] ?? 0) + (reasons.quota ?? 0)
-  if (refused > REFUSED || remote > 0.2) {
+  // Refused before, tried again now: repeats may hold a quarter of the slots, and nothing else is left to start.
+  const afterwards = repeats && failing <= FAILING && refusedSinceStart(stage) > REFUSED
+  if (refused > REFUSED || remote > 0.2 || afterwards) {
     found.push(
       find(
         'remote-limit',
-        Math.max(remote, refused * 3),
+        Math.max(remote, refused * 3, afterwards ? 0.5 : 0),
         share('refused', refused, 'of the attempts (429 or 503)'),
         share('waiting as asked', remote, 'of the time the downstream had asked for a pause, or its quota was used up'),
         perSecond('let through', (counts.ok * 1000) / facts.window.ms, 'by the downstream'),
@@ -75,17 +80,21 @@ export function stageFindings(facts: Facts, stage: StageFacts): Finding[] {
       ),
     )
   }
-  if ((reasons.key ?? 0) > 0.3) found.push(keyFinding(facts, stage, find))
+  if (states.KEY > LOST || (reasons.key ?? 0) > 0.3) found.push(keyFinding(facts, stage, find))
   if ((reasons.concurrency ?? 0) > 0.2) found.push(...slotFindings(stage, find))
   const ordered = orderByReason(found, stage)
   return ordered.length > 0 ? ordered : [find('downstream-latency', 0, share('waiting for answers', states.AWAIT, ''))]
 }
 
+function refusedSinceStart({ window: { status } }: StageFacts): number {
+  return status.attempts > 0 ? status.rejected429 / status.attempts : 0
+}
+
 /** What fails or is refused comes first; of the others those whose guard held for most of the time. */
-function orderByReason(found: Finding[], { window: { reasons } }: StageFacts): Finding[] {
+function orderByReason(found: Finding[], { window: { reasons, states } }: StageFacts): Finding[] {
   const shareOf = ({ kind }: Finding): number => {
     if (kind === 'local-limit') return reasons.rate ?? 0
-    if (kind === 'key-skew' || kind === 'partition-skew') return reasons.key ?? 0
+    if (kind === 'key-skew' || kind === 'partition-skew') return states.KEY > LOST ? 1.5 : (reasons.key ?? 0)
     if (['retry-storm', 'downstream-down', 'remote-limit', 'dead-letter-full'].includes(kind)) return 2
     return reasons.concurrency ?? 0
   }

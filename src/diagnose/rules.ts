@@ -3,23 +3,17 @@
  * thread that is busy makes every downstream look slow; the source comes last, because it is held back by all others.
  * `rules-stage.ts` says why a stage holds back what waits before it.
  */
-import type { CauseKind, Evidence } from '../model/diagnosis.ts'
+import type { Evidence } from '../model/diagnosis.ts'
+import type { SourceStatus } from '../model/status.ts'
 import { milliseconds, perSecond, plain, share } from './evidence.ts'
 import type { Facts, StageFacts } from './facts.ts'
-import { stageFindings } from './rules-stage.ts'
-
-/** A cause that a rule found. */
-export interface Finding {
-  readonly bottleneck: string | null
-  readonly kind: CauseKind
-  /** 0: just over the threshold; 1: as clear as can be. */
-  readonly margin: number
-  readonly evidence: readonly Evidence[]
-}
+import type { Finding } from './finding.ts'
+import { FEW_RECORDS, stageFindings } from './rules-stage.ts'
 
 const LOOP_BUSY = 0.9
 const LEAST_CPU_PER_BUSY = 0.75
 const HEAP_FULL = 0.85
+const MUCH_GARBAGE = 0.25
 const STALLED_MS = 5000
 /** A stage that held things back for less of the time than this is not what holds the pipeline back. */
 const LEAST_BINDING = 0.3
@@ -44,8 +38,8 @@ function stall({ status, sinceCompletionMs, stages }: Facts): Finding | null {
   if (sinceCompletionMs < Math.max(STALLED_MS, Math.min(60_000, 5 * slowestMs(stages, latencyMs.p99)))) return null
   // What is held at a limit or between attempts goes on by itself.
   const busy = stages.filter(({ window: { status: of } }) => of.inFlight > 0)
-  const stage = busy.findLast(({ window }) => window.durations.count === 0) ?? null
-  if (stage === null) return null
+  const stage = busy.at(-1)
+  if (stage === undefined) return null
   const stuck = oldestOf(status)
   const evidence = [
     milliseconds('no completion for', sinceCompletionMs, 'nothing has completed since'),
@@ -78,6 +72,11 @@ function* processFindings(facts: Facts): Generator<Finding> {
   if (heapShare > HEAP_FULL || status.admission.reason === 'heap') {
     const evidence = [share('heap in use', heapShare, 'of what it may be; the gate narrows from 70 % on')]
     yield { bottleneck: null, kind: 'memory', margin: Math.min(1, heapShare), evidence }
+  }
+  // Pauses make calls seem to take longer long before the thread is full.
+  if (loop <= LOOP_BUSY && gc > MUCH_GARBAGE) {
+    const evidence = [share('garbage collection', gc, 'of the time went to collecting garbage')]
+    yield { bottleneck: null, kind: 'memory', margin: gc, evidence }
   }
   if (loop <= LOOP_BUSY) return
   const busy = share('event loop', loop, 'of the time it was busy')
@@ -134,10 +133,14 @@ function topOf({ stages, window }: Facts): { stage: StageFacts; part: number } |
 function cpuFinding(stage: StageFacts, part: number, busy: Evidence): Omit<Finding, 'margin'> {
   const { cpuFit, meanRecords, name } = stage
   const evidence = [busy, share(`code of '${name}'`, part, 'of the time went to it')]
-  const fixed = cpuFit === null ? 0 : cpuFit.fixed / (cpuFit.fixed + cpuFit.each * meanRecords)
-  if (stage.window.durations.cpuMs > 0 && fixed > 0.7 && cpuFit !== null) {
+  const { cpuMs, count } = stage.window.durations
+  // Without two sizes to compare, the CPU of a write of few records is taken to be the write's.
+  const known = cpuFit ?? { fixed: count > 0 ? cpuMs / count : 0, each: 0 }
+  const fixed = known.fixed / (known.fixed + known.each * meanRecords)
+  const batched = stage.kind === 'sink' || meanRecords > 1
+  if (batched && cpuMs > 0 && fixed > 0.7 && (cpuFit !== null || meanRecords <= FEW_RECORDS)) {
     evidence.push(
-      milliseconds('fixed part', cpuFit.fixed, 'of the thread for each call or write, however many records it carries'),
+      milliseconds('fixed part', known.fixed, 'of the thread for each call or write, however many records it carries'),
       plain('records each', meanRecords, 'records', 'that share it'),
     )
     return { bottleneck: name, kind: 'per-record-overhead', evidence }
@@ -158,7 +161,8 @@ function* sourceFindings(facts: Facts, stageBinds: boolean): Generator<Finding> 
   const { sources, status, backlog, stages } = facts
   for (const { status: source, states, in: pulled } of sources) {
     const { name } = source
-    if (states.COMMIT > 0.25) yield commitFinding(facts, name, states.COMMIT)
+    if (states.COMMIT > 0.25 || (!stageBinds && uncommittedShare(source) > 0.5))
+      yield commitFinding(facts, name, states.COMMIT)
     const waitsThere = (source.backlogRecords ?? backlog ?? 0) > 0
     if (states.FETCH > 0.5 && waitsThere && !stageBinds) {
       yield {
@@ -184,6 +188,14 @@ function* sourceFindings(facts: Facts, stageBinds: boolean): Generator<Finding> 
       }
     }
   }
+}
+
+/** How much of what may be delivered without a commit is used up, on average over the partitions that have work. */
+function uncommittedShare({ byPartition, limitUncommitted }: SourceStatus): number {
+  const busy = byPartition.filter(({ inFlight, uncommitted }) => inFlight + uncommitted > 0)
+  if (busy.length === 0 || limitUncommitted <= 0) return 0
+  const used = busy.reduce((sum, { inFlight, uncommitted }) => sum + inFlight + uncommitted, 0)
+  return used / busy.length / limitUncommitted
 }
 
 /** Deliveries wait for a commit: either commits are slow, or one record has been open for long and holds the watermark. */

@@ -2,7 +2,8 @@
 import type { CauseKind } from '../model/diagnosis.ts'
 import { formatCount, formatDuration } from '../model/units.ts'
 import type { Facts, StageFacts } from './facts.ts'
-import { type Finding, oldestOf } from './rules.ts'
+import type { Finding } from './finding.ts'
+import { oldestOf } from './rules.ts'
 import { largestPartition } from './rules-stage.ts'
 
 /** What a kind is called where there is no room for a sentence. */

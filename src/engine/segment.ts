@@ -19,6 +19,9 @@ import type { Inlet, Place, Stage } from './stage.ts'
 import { NO_SETTINGS } from './stage-meter.ts'
 import { filterLoop, type Handler, type Loop, type LoopState, mapLoop, ownCopy, tapLoop } from './sync-loops.ts'
 
+/** In one loop the stages of a segment keep the thread no longer than this: calls are to be started and answered in between. */
+const TURN_MS = 10
+
 export class Segment implements Stage {
   readonly name: string
   readonly steps: readonly SyncStep[]
@@ -30,6 +33,11 @@ export class Segment implements Stage {
   readonly #queue = new ChunkQueue()
   readonly #reasons: ReasonClock
   #reason = 'idle'
+  /** In the loop that began at `#turnLoopMs`. */
+  #turnMs = 0
+  #turnLoopMs = Number.NEGATIVE_INFINITY
+  /** What a record took of late: a chunk is cut so that it fits into a turn. */
+  #recordMs = 0
 
   constructor(core: Core, plans: readonly Step[], target: Inlet, capacity: number) {
     this.#core = core
@@ -55,25 +63,39 @@ export class Segment implements Stage {
 
   step(_nowMs: number): boolean {
     const core = this.#core
+    if (this.#turnLoopMs !== core.loopMs) {
+      this.#turnLoopMs = core.loopMs
+      this.#turnMs = 0
+    }
     let moved = false
     while (this.#queue.size > 0) {
       this.#reason = this.#guard()
       if (this.#reason !== 'running') return moved
-      const chunk = this.#queue.shift(Math.min(CHUNK_RECORDS, this.#target.room()))
+      const chunk = this.#queue.shift(Math.min(this.#chunkRecords(), this.#target.room()))
+      const before = core.nowMs
+      const { length } = chunk
       moved = true
       if (chunk.hasFenced) this.#dropFenced(chunk)
       for (const step of this.steps) {
         if (chunk.length === 0) break
         this.#run(step, chunk)
       }
+      this.#turnMs += core.nowMs - before
+      this.#recordMs = (core.nowMs - before) / length
       if (chunk.length > 0) this.#target.offer(chunk, core.nowMs)
     }
     this.#reason = 'idle'
     return moved
   }
 
+  #chunkRecords(): number {
+    if (this.#recordMs * CHUNK_RECORDS < TURN_MS) return CHUNK_RECORDS
+    return Math.max(1, Math.floor((TURN_MS - this.#turnMs) / this.#recordMs))
+  }
+
   #guard(): string {
     if (this.#core.failedNow) return 'stopped'
+    if (this.#turnMs >= TURN_MS) return 'turn'
     if (this.#target.room() < this.#worthwhile) return 'blocked'
     for (const step of this.steps) if (!this.#core.canFail(step.plan.onFailure)) return 'dead-letter-full'
     return 'running'
@@ -108,8 +130,8 @@ export class Segment implements Stage {
     }
   }
 
-  wakeMs(): number {
-    return Number.POSITIVE_INFINITY
+  wakeMs(nowMs: number): number {
+    return this.#reason === 'turn' ? nowMs : Number.POSITIVE_INFINITY
   }
 
   purge(drop: (item: Item) => boolean): void {

@@ -236,6 +236,10 @@ export class Runner implements CallHost {
 
   #setTimer(): void {
     const wakeMs = this.engine.wakeMs()
+    if (wakeMs <= this.engine.nowMs) {
+      this.#schedule()
+      return
+    }
     // A timer that fires early does no harm; one that fires late does.
     if (wakeMs >= this.#timerMs) return
     clearTimeout(this.#timer)

@@ -3,7 +3,7 @@
  * again. The engine decides, the runner performs; this file is the life of the two from start to end.
  */
 
-import { Doctor, type DoctorOptions } from '../diagnose/doctor.ts'
+import { Doctor, type DoctorOptions, PROBE_MS } from '../diagnose/doctor.ts'
 import { verdictOf } from '../diagnose/verdict.ts'
 import type { Latencies } from '../engine/histogram.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
@@ -225,12 +225,26 @@ class Life implements Running {
 
   #sampled(heap: { usedBytes: number; limitBytes: number }): void {
     this.#runner.observed(heap)
-    if (this.#samples++ % DOCTOR_EVERY === 0) this.#doctor.observe(this.#look())
+    if (this.#samples++ % DOCTOR_EVERY === 0) this.#consult()
     // A failure has halted the engine: what is under way gets the time of a drain to end.
     if (this.#runner.engine.halted && this.#state === 'running') {
       this.#state = 'draining'
       this.#stopAfter(this.#plan.drainMs)
     }
+  }
+
+  #consult(): void {
+    this.#doctor.observe(this.#look())
+    const probe = this.#doctor.probe()
+    if (probe === null) return
+    const { stage, concurrency, after } = probe
+    this.#runner.setLimits({ stages: { [stage]: { concurrency } } })
+    const goBack = (): void => {
+      // Somebody who changed it meanwhile knows better.
+      const now = this.limits().stages[stage]?.concurrency
+      if (now === concurrency) this.#runner.setLimits({ stages: { [stage]: { concurrency: after } } })
+    }
+    setTimeout(goBack, PROBE_MS).unref()
   }
 
   async #quiesce(): Promise<void> {

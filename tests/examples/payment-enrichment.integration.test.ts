@@ -59,6 +59,7 @@ describe('npm start', () => {
     launcher.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
     const code = await new Promise((resolve) => launcher.once('close', resolve))
     expect(code, said).toBe(0)
+    expect(said).toMatch(/console: http:\/\/127\.0\.0\.1:\d+/)
 
     const status = JSON.parse(readFileSync(report, 'utf8')) as Status
     const { records, stages, places } = status

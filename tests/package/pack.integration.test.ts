@@ -33,12 +33,13 @@ describe('the tarball', () => {
       typeof target === 'string' ? [target] : [target.types, target.default],
     )
     const expected = [...promised.map((path) => posix.normalize(path)), 'LICENSE', 'README.md', 'dist/cli/main.js']
+    expected.push('dist/console/page/index.html', 'dashboards/grafana.json', 'dashboards/alerts.yml')
     expect(expected.filter((path) => !installed.files.includes(path))).toEqual([])
   })
 
   it('holds no sources, tests, examples or benchmarks', () => {
     const kinds = new Set(installed.files.map((path) => path.split('/')[0]))
-    const allowed = ['dist', 'schema', 'LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']
+    const allowed = ['dashboards', 'dist', 'schema', 'LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']
     expect([...kinds].filter((kind) => !allowed.includes(kind as string))).toEqual([])
     expect(installed.files.filter((path) => /\.test\.|(?<!\.d)\.ts$|tsbuildinfo/.test(path))).toEqual([])
   })

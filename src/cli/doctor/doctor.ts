@@ -21,6 +21,7 @@ export interface DoctorOptions {
 
 const COLUMNS = 80
 const MOST_COLUMNS = 120
+const LEAST_ROWS = 24
 
 export async function doctor(given: string | undefined, options: DoctorOptions): Promise<number> {
   const target = findTarget(given)
@@ -83,7 +84,9 @@ function showJson(diagnosis: Diagnosis): void {
 
 function showRedrawn(): (diagnosis: Diagnosis) => void {
   const update = createLogUpdate(process.stdout)
-  return (diagnosis) => update(text(diagnosis))
+  // What does not fit is cut at the end: the verdict stands at the top.
+  const rows = (): number => Math.max(1, (process.stdout.rows || LEAST_ROWS) - 1)
+  return (diagnosis) => update(text(diagnosis).split('\n').slice(0, rows()).join('\n'))
 }
 
 /** A line whenever health or verdict have changed. */

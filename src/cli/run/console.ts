@@ -4,7 +4,7 @@
  * `headgate doctor --link`.
  */
 import { parseListen } from '../../console/server/options.ts'
-import { type ServedConsole, serveConsole } from '../../console/server/serve.ts'
+import type { ServedConsole } from '../../console/server/serve.ts'
 import type { Logger } from '../../model/logger.ts'
 import { CliFailure, EXIT } from '../failure.ts'
 import { OUTPUT } from '../output.ts'
@@ -42,6 +42,7 @@ export async function openConsole(
       advice: 'Use one version for both: npm ls headgate shows them.',
     })
   }
+  const { serveConsole } = await import('../../console/server/serve.ts')
   const served = await serveConsole(running, {
     ...address,
     ...(token ? { token } : {}),

@@ -209,7 +209,7 @@ function vertical(canal: Canal, rows: readonly (readonly Part[])[], width: numbe
 function narrow(part: Part, y: number, width: number): Place {
   const height = part.height < 60 ? part.height : 84
   const x = EDGE + COLUMN + 22
-  const room = Math.max(80, width - x - EDGE)
+  const room = Math.min(360, Math.max(80, width - x - EDGE))
   return {
     id: part.id,
     x: EDGE,

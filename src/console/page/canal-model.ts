@@ -5,6 +5,8 @@
  */
 import type { Diagnosis, StageDiagnosis } from '../../model/diagnosis.ts'
 import type { SlotState, StageStatus, Status } from '../../model/status.ts'
+import { closedWords } from '../labels.ts'
+import { duration } from '../terminal/figures.ts'
 
 export interface Station {
   readonly name: string
@@ -21,6 +23,8 @@ export interface Station {
   /** Waiting in front of it. */
   readonly queued: number
   readonly mark: StageDiagnosis['mark']
+  /** Why its limiter lets nothing through; null while it is open. */
+  readonly closed: string | null
 }
 
 export interface Canal {
@@ -35,7 +39,7 @@ export interface Canal {
     readonly bottleneck: boolean
   }
   readonly gate: {
-    /** Share of the time in which the sources had credit. */
+    /** What it admits now ÷ what it would admit wide open; 0 while it is shut. */
     readonly opening: number
     readonly records: number
     readonly limitRecords: number
@@ -52,15 +56,15 @@ export interface Canal {
   readonly hasDeadLetter: boolean
 }
 
-export function canalOf(status: Status, diagnosis: Diagnosis): Canal {
-  const { flow, verdict, sources } = diagnosis
+/** `widestRecords`: the records in flight that the pipeline's own limit allows. */
+export function canalOf(status: Status, diagnosis: Diagnosis, widestRecords: number): Canal {
+  const { flow, verdict } = diagnosis
   const stages = new Map(diagnosis.stages.map((stage) => [stage.name, stage]))
   const main = status.stages.filter(({ kind }) => kind !== 'dead-letter')
   const share = Math.max(
     ratio(status.admission.records, status.admission.limitRecords),
     ratio(status.admission.bytes, status.admission.limitBytes),
   )
-  const closed = sources.map(({ states }) => states.BLOCKED)
   const backlog = diagnosis.places.filter(({ kind }) => kind === 'backlog')
   const [first] = status.sources
   return {
@@ -77,7 +81,7 @@ export function canalOf(status: Status, diagnosis: Diagnosis): Canal {
       bottleneck: status.sources.some(({ name }) => name === verdict.bottleneck),
     },
     gate: {
-      opening: 1 - (closed.length > 0 ? closed.reduce((sum, each) => sum + each, 0) / closed.length : 0),
+      opening: status.state === 'running' ? Math.min(1, ratio(status.admission.limitRecords, widestRecords)) : 0,
       records: status.admission.records,
       limitRecords: status.admission.limitRecords,
       share,
@@ -85,7 +89,7 @@ export function canalOf(status: Status, diagnosis: Diagnosis): Canal {
       pulledPerSecond: flow.pulledPerSecond,
       bottleneck: verdict.kind === 'admission',
     },
-    runs: runsOf(main.map((stage) => station(stage, stages.get(stage.name), diagnosis))),
+    runs: runsOf(main.map((stage) => station(stage, stages.get(stage.name), diagnosis, status.nowMs))),
     donePerSecond: flow.completionPerSecond,
     deadLettered: status.records.deadLettered,
     hasDeadLetter: status.stages.some(({ kind }) => kind === 'dead-letter') || status.records.deadLettered > 0,
@@ -96,7 +100,7 @@ function ratio(part: number, whole: number): number {
   return whole > 0 ? part / whole : 0
 }
 
-function station(stage: StageStatus, seen: StageDiagnosis | undefined, diagnosis: Diagnosis): Station {
+function station(stage: StageStatus, seen: StageDiagnosis | undefined, diagnosis: Diagnosis, nowMs: number): Station {
   const slots = stage.kind === 'batch' || stage.kind === 'route' ? null : stage.limit
   const queued = diagnosis.places
     .filter(({ owner, kind }) => owner === stage.name && !kind.startsWith('in-'))
@@ -113,7 +117,14 @@ function station(stage: StageStatus, seen: StageDiagnosis | undefined, diagnosis
     outPerSecond: seen?.outPerSecond ?? 0,
     queued,
     mark: seen?.mark ?? null,
+    closed: closedOf(stage, nowMs),
   }
+}
+
+/** Of several limiters only what holds for all of them: the stage is closed then. */
+export function closedOf({ limiters }: StageStatus, nowMs: number): string | null {
+  const words = limiters.map((limiter) => closedWords(limiter, nowMs, duration))
+  return words.length > 0 && words.every((each) => each !== null) ? (words[0] ?? null) : null
 }
 
 /** A route and a sink end a run; what follows a route are its branches, each up to a sink. */
@@ -135,7 +146,7 @@ export function inWords(canal: Canal, print: { rate(value: number): string; perc
     .map(({ name, slots, inFlight }) => (slots === null ? name : `${name} with ${inFlight} of ${slots} slots in use`))
   const bottleneck = marked ? ` The bottleneck is ${marked.name}.` : ''
   return (
-    `Canal from ${canal.reservoir.name} through the gate, open ${print.percent(canal.gate.opening)} of the time, ` +
+    `Canal from ${canal.reservoir.name} through the gate, open ${print.percent(canal.gate.opening)}, ` +
     `to ${stages.join(', ')}; ${print.rate(canal.donePerSecond)} completed.${bottleneck}`
   )
 }

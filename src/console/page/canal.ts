@@ -119,7 +119,11 @@ export class CanalView {
     this.#write(GATE, {
       name: 'gate',
       figure: '',
-      captions: [`open ${percent(gate.opening)}`, `${count(gate.records)} of ${count(gate.limitRecords)} in`],
+      captions: [
+        gate.opening === 0 ? 'shut' : `open ${percent(gate.opening)}`,
+        `${count(gate.records)} of ${count(gate.limitRecords)} in`,
+        gate.opening > 0 && gate.opening < 1 ? `bound by ${gate.reason}` : '',
+      ],
       level: Math.min(1, gate.share),
       mark: gate.bottleneck ? 'bottleneck' : null,
     })
@@ -136,7 +140,8 @@ export class CanalView {
     this.#write(id, {
       name: station.name,
       figure: bare ? station.kind : `${count(station.inFlight)}/${count(station.slots)}`,
-      captions: bare ? [queued] : [stateWords(station.shares), latency, queued].filter(Boolean),
+      captions: bare ? [queued] : [station.closed ?? '', stateWords(station.shares), latency, queued].filter(Boolean),
+      closed: station.closed !== null,
       level: bare ? (station.outPerSecond > 0 ? 1 : 0) : station.occupancy,
       mark: station.mark,
     })
@@ -168,21 +173,20 @@ export class CanalView {
   }
 
   #flow(canal: Canal): void {
-    const rates = new Map<string, number>()
-    rates.set(RESERVOIR, canal.gate.pulledPerSecond)
-    rates.set(GATE, canal.gate.pulledPerSecond)
-    for (const [row, run] of canal.runs.entries())
-      for (const [index, { outPerSecond, kind, inPerSecond }] of run.entries())
-        rates.set(stationId(row, index), kind === 'sink' ? inPerSecond : outPerSecond)
-    const top = Math.max(1, ...rates.values())
+    const stations = new Map(
+      canal.runs.flatMap((run, row) => run.map((station, index) => [stationId(row, index), station] as const)),
+    )
+    // What enters the next part: a batch leaves as one, and its records enter.
+    const flowOf = ({ from, to }: Channel): number => {
+      if (to === DEAD) return canal.deadLettered > 0 ? 1 : 0
+      if (to === GATE || from === GATE) return canal.gate.pulledPerSecond
+      if (to === SEA) return canal.donePerSecond
+      return (stations.get(to) ?? stations.get(from))?.inPerSecond ?? 0
+    }
+    const top = Math.max(1, ...this.#channels.map(({ channel }) => flowOf(channel)))
     for (const { channel, bed, stream, ripple, label } of this.#channels) {
       const isDead = channel.to === DEAD
-      const branches = canal.runs[Number(/^stage-(\d+)-0$/.exec(channel.to)?.[1] ?? -1)]
-      const flow = isDead
-        ? canal.deadLettered > 0
-          ? 1
-          : 0
-        : ((branches?.[0]?.inPerSecond || rates.get(channel.from)) ?? 0)
+      const flow = flowOf(channel)
       const wide = flow <= 0 ? 2 : isDead ? 3 : LEAST_CHANNEL + (MOST_CHANNEL - LEAST_CHANNEL) * Math.sqrt(flow / top)
       set(bed, { 'stroke-width': (wide + 6).toFixed(1), class: isDead ? 'bed dead' : 'bed' })
       set(stream, {
@@ -205,6 +209,7 @@ export class CanalView {
       captions: readonly string[]
       level: number
       mark: Station['mark']
+      closed?: boolean
     },
   ): void {
     const part = this.#parts.get(id)
@@ -218,7 +223,7 @@ export class CanalView {
     const top = (place.y + place.height - height).toFixed(1)
     set(surface, { y: top, height: height > 0 ? 2 : 0 })
     set(water, { y: top, height: height.toFixed(1) })
-    set(group, { class: `part ${kindOf(id)}${shown.mark ? ` ${shown.mark}` : ''}` })
+    set(group, { class: `part ${kindOf(id)}${shown.mark ? ` ${shown.mark}` : ''}${shown.closed ? ' closed' : ''}` })
     write(flag, shown.mark ? (shown.mark === 'bottleneck' ? '▼ bottleneck' : MARK_LABELS[shown.mark]) : '')
   }
 }

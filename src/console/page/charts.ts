@@ -8,7 +8,8 @@ import { FLOW_SERIES, type FlowSeries, type HistoryDocument, type HistorySample 
 import { count, duration, rate, UNKNOWN } from '../terminal/figures.ts'
 import { byId, element, set, write } from './dom.ts'
 
-export const SPAN_MS = 15 * 60_000
+const SPAN_MS = 15 * 60_000
+const LEAST_SPAN_MS = 3 * 60_000
 /** Of a drawing without the time axis, which stands once, under the last chart. */
 const HEIGHT = 108
 const TIME_PX = 24
@@ -16,7 +17,7 @@ const NO_TIME_PX = 6
 /** Room for half of the last time on the axis. */
 const RIGHT_PX = 16
 /** Of the value axis, so that all charts and the verdicts under them begin at the same pixel. */
-export const AXIS_PX = 58
+const AXIS_PX = 58
 
 interface Series {
   readonly column: FlowSeries
@@ -188,7 +189,10 @@ export class Charts {
           ...axis,
           size: below,
           space: 70,
-          values: (_, splits) => splits.map((at) => (hasTime ? HOURS.format(at * 1000) : '')),
+          values: (_, splits) => {
+            const print = (splits[1] ?? 0) - (splits[0] ?? 0) < 60 ? SECONDS : HOURS
+            return splits.map((at) => (hasTime ? print.format(at * 1000) : ''))
+          },
         },
         { ...axis, size: AXIS_PX, space: 34, values: (_, splits) => splits.map((value) => plan.print(value)) },
       ],
@@ -206,14 +210,16 @@ export class Charts {
     }
   }
 
-  /** The time axis, in seconds: it always ends now and covers the same span. */
+  /** The time axis, in seconds: it ends now, and begins with the first figure until there are 15 minutes of them. */
   window(): [number, number] {
-    const end = (this.#atMs.at(-1) ?? Date.now()) / 1000
-    return [end - SPAN_MS / 1000, end]
+    const endMs = this.#atMs.at(-1) ?? Date.now()
+    const knownMs = endMs - (this.#atMs[0] ?? endMs)
+    return [(endMs - Math.min(SPAN_MS, Math.max(LEAST_SPAN_MS, knownMs))) / 1000, endMs / 1000]
   }
 }
 
 const HOURS = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hour12: false })
+const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hour12: false })
 
 /** What a variable of the style sheet is at present, as a colour that a canvas takes. */
 function colourOf(variable: string): string {

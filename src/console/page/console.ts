@@ -31,7 +31,7 @@ makeTheme(byId('theme'), () => charts.recolour())
 function tick(look: ConsoleTick): void {
   const { status, diagnosis } = look
   showHeadline(status, diagnosis)
-  canal.show(canalOf(status, diagnosis))
+  canal.show(canalOf(status, diagnosis, look.limits.admission.records))
   showKnobs(diagnosis)
   showPlaces(diagnosis)
   showStages(status, diagnosis, look.limits)

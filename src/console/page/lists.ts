@@ -22,14 +22,18 @@ export function showLists({ partitions, hotKeys, lastFailures }: Diagnosis): voi
   const worst = partitions.toSorted(
     (one, other) => (other.oldestMs ?? 0) - (one.oldestMs ?? 0) || other.share - one.share,
   )
-  const shown = worst.slice(0, MOST_PARTITIONS).toSorted((one, other) => compare(nameOf(one), nameOf(other)))
+  const shown = worst
+    .slice(0, MOST_PARTITIONS)
+    .toSorted((one, other) => COLLATOR.compare(fullName(one), fullName(other)))
+  const sources = new Set(partitions.map(({ source }) => source))
+  const nameOf = sources.size === 1 ? ({ partition }: PartitionDiagnosis): string => partition : fullName
   const hidden = partitions.length - shown.length
   write(
     byId('partitions-sum'),
     hidden > 0 ? `${count(shown.length)} with the oldest records, of ${count(partitions.length)}` : '',
   )
   byId('no-partitions').hidden = shown.length > 0
-  keep(byId('partitions'), shown, nameOf, partitionRow)
+  keep(byId('partitions'), shown, fullName, () => partitionRow(nameOf))
 
   byId('no-keys').hidden = hotKeys.length > 0
   keep(byId('keys'), hotKeys, ({ source, key }) => `${source} ${key}`, keyRow)
@@ -46,15 +50,14 @@ export function showLists({ partitions, hotKeys, lastFailures }: Diagnosis): voi
 
 const COLLATOR = new Intl.Collator('en', { numeric: true })
 
-function compare(one: string, other: string): number {
-  return COLLATOR.compare(one, other)
-}
-
-function nameOf({ source, partition }: { readonly source: string; readonly partition: string }): string {
+function fullName({ source, partition }: { readonly source: string; readonly partition: string }): string {
   return partition.startsWith(source) ? partition : `${source} ${partition}`
 }
 
-function partitionRow(): { node: Element; update: (partition: PartitionDiagnosis) => void } {
+function partitionRow(nameOf: (partition: PartitionDiagnosis) => string): {
+  node: Element
+  update: (partition: PartitionDiagnosis) => void
+} {
   const name = element('th', { scope: 'row' })
   const [bar, share] = [element('i'), element('span')]
   const cells = Array.from({ length: 5 }, () => element('td', { class: 'number' }))
@@ -95,7 +98,7 @@ function failureRow(): { node: Element; update: (failure: FailureStatus) => void
     node: element('li', {}, at, element('span', {}, position, ' ', code, ' ', text)),
     update(one) {
       write(at, clock(one.atMs))
-      write(position, `${nameOf(one)} @ ${one.offset}`)
+      write(position, `${fullName(one)} @ ${one.offset}`)
       write(code, `${one.stage} ${one.code}`)
       write(text, one.message)
     },

@@ -34,7 +34,10 @@ export function showPlaces({ places, placesCheck, flow }: Diagnosis): void {
       }
     },
   )
-  keep(byId('places'), places, ({ name }) => name, row)
+  const holding = places.filter(({ kind, records: held }) => held !== 0 || kind === 'backlog' || kind === 'in-call')
+  const empty = places.filter((place) => !holding.includes(place)).map(({ name }) => name)
+  keep(byId('places'), holding, ({ name }) => name, row)
+  write(byId('places-empty'), empty.length > 0 ? `Empty: ${empty.join(', ')}` : '')
 }
 
 function row(): { node: Element; update: (place: WaitingPlace) => void } {

@@ -5,8 +5,9 @@
 import type { Diagnosis, StageDiagnosis } from '../../model/diagnosis.ts'
 import type { StageStatus, Status } from '../../model/status.ts'
 import type { ConsoleTick } from '../documents.ts'
-import { MARK_LABELS } from '../labels.ts'
+import { MARK_LABELS, PHASE_LABELS } from '../labels.ts'
 import { count, duration, percent, rate, ratio, UNKNOWN } from '../terminal/figures.ts'
+import { closedOf } from './canal-model.ts'
 import { byId, element, keep, set, shape, write } from './dom.ts'
 import { STATES, stateBar, stateWords } from './patterns.ts'
 
@@ -17,6 +18,7 @@ interface Row {
   readonly stage: StageStatus
   readonly seen: StageDiagnosis | undefined
   readonly limits: Limits | undefined
+  readonly nowMs: number
 }
 
 /** The kinds of stage whose work can fail and be tried again. */
@@ -32,6 +34,7 @@ export function makeStages(
       stage,
       seen: seen.get(stage.name),
       limits: limits.stages[stage.name],
+      nowMs: status.nowMs,
     }))
     keep(
       table,
@@ -49,6 +52,8 @@ function row(name: string, change: ChangeStage): { node: Element; update: (row: 
   const words = element('span', { class: 'words' })
   const figures = Array.from({ length: 8 }, () => element('td', { class: 'number' }))
   const limits = element('span')
+  const found = element('span')
+  const closed = element('b', { class: 'closed-words' })
   const ofWhat = element('span', { class: 'unseen' }, ` the limits of ${name}`)
   const button = element('button', { type: 'button', class: 'small' }, 'Change…', ofWhat)
   button.addEventListener('click', () => change(name))
@@ -58,11 +63,11 @@ function row(name: string, change: ChangeStage): { node: Element; update: (row: 
     element('th', { scope: 'row' }, element('span', {}, name), ' ', kind, ' ', mark),
     element('td', { class: 'slots' }, bar.node, words),
     ...figures,
-    element('td', { class: 'limits' }, limits, ' ', button),
+    element('td', { class: 'limits' }, closed, ' ', found, ' ', limits, ' ', button),
   )
   return {
     node,
-    update({ stage, seen, limits: present }) {
+    update({ stage, seen, limits: present, nowMs }) {
       const slots = stage.limit === null || stage.kind === 'batch' ? null : stage.limit
       write(kind, stage.kind)
       write(mark, seen?.mark ? MARK_LABELS[seen.mark] : '')
@@ -83,9 +88,19 @@ function row(name: string, change: ChangeStage): { node: Element; update: (row: 
       ]
       for (const [index, cell] of figures.entries()) write(cell, texts[index] as string)
       button.hidden = present === undefined
+      write(found, foundWords(stage))
+      write(closed, closedOf(stage, nowMs) ?? '')
       write(limits, present === undefined ? '' : limitWords(present))
     },
   }
+}
+
+/** What an adaptive limiter has found: `6 at once (holding),`. */
+function foundWords({ limiters }: StageStatus): string {
+  const [limiter] = limiters
+  if (limiter === undefined || limiter.phase === 'fixed') return ''
+  const of = limiters.length > 1 ? `${count(limiters.length)} limiters, the first of them ` : ''
+  return `${of}${count(limiter.limit)} at once (${PHASE_LABELS[limiter.phase] ?? limiter.phase}),`
 }
 
 function limitWords({ concurrency, perSecond, timeoutMs }: Limits): string {

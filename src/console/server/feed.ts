@@ -4,6 +4,8 @@
  * filling memory, and one that has taken nothing for long is let go.
  */
 import type { ServerResponse } from 'node:http'
+import { describe } from '../../model/errors.ts'
+import type { Logger } from '../../model/logger.ts'
 import type { ConsoleTick, ProbeDocument } from '../documents.ts'
 import { beginStream } from './answer.ts'
 import type { Control } from './control.ts'
@@ -30,15 +32,19 @@ export class Feed {
   readonly history = new History()
   readonly #target: ConsoleTarget
   readonly #control: Control
+  readonly #log: Logger
   readonly #progress: Progress
   readonly #pages = new Set<OpenPage>()
   #health: ProbeDocument = { ok: true, reason: 'starting' }
   #ticks = 0
+  /** Said once, not twice a second. */
+  #failing = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(target: ConsoleTarget, control: Control, stalledAfterMs: number) {
+  constructor(target: ConsoleTarget, control: Control, stalledAfterMs: number, log: Logger) {
     this.#target = target
     this.#control = control
+    this.#log = log
     this.#progress = new Progress(stalledAfterMs)
   }
 
@@ -59,10 +65,6 @@ export class Feed {
     return this.#health
   }
 
-  get pages(): number {
-    return this.#pages.size
-  }
-
   /** Sends ticks to this page until it leaves. */
   open(response: ServerResponse): void {
     if (this.#pages.size >= MOST_PAGES) {
@@ -71,17 +73,26 @@ export class Feed {
     beginStream(response)
     const page: OpenPage = { response, missed: 0 }
     this.#pages.add(page)
+    response.on('error', () => {})
     response.once('close', () => this.#pages.delete(page))
     response.write(eventOf(this.#look()))
   }
 
+  /** Whatever goes wrong with looking must not reach the pipeline that is looked at. */
   #tick(): void {
     const samples = this.#ticks++ % TICKS_A_SAMPLE === 0
     if (!samples && this.#pages.size === 0) return
-    const tick = this.#look(samples)
-    if (this.#pages.size === 0) return
-    const event = eventOf(tick)
-    for (const page of this.#pages) send(page, event)
+    try {
+      const tick = this.#look(samples)
+      if (this.#pages.size === 0) return
+      const event = eventOf(tick)
+      for (const page of this.#pages) send(page, event)
+    } catch (thrown) {
+      if (!this.#failing) this.#log.error({}, `console: it cannot look at the pipeline: ${describe(thrown)}`)
+      this.#failing = true
+      return
+    }
+    this.#failing = false
   }
 
   #look(samples = false): ConsoleTick {

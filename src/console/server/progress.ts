@@ -24,7 +24,8 @@ export class Progress {
       this.#movedMs = nowMs
     }
     const stillMs = nowMs - this.#movedMs
-    if (stillMs < this.#stalledAfterMs) return { ok: true, reason: status.state }
+    // A process that goes on around a pipeline that has failed does its work only after a restart.
+    if (stillMs < this.#stalledAfterMs) return { ok: status.state !== 'failed', reason: status.state }
     const work = formatCount(status.records.inFlight, 'record')
     return { ok: false, reason: `stalled: ${work} in flight and nothing has moved for ${formatDuration(stillMs)}` }
   }

@@ -47,7 +47,7 @@ export async function serveConsole(running: ConsoleTarget, options: ConsoleOptio
   const { log = SILENT_LOGGER } = options
   const credentials = new Credentials(token)
   const control = new Control(running, log)
-  const feed = new Feed(running, control, stalledAfterMs)
+  const feed = new Feed(running, control, stalledAfterMs, log)
   const gate = new Gate(credentials, isIP(host) === 0 ? [host, ...allowedHosts] : allowedHosts)
   const files = readPageFiles(PAGE_FOLDER)
   const server = createServer(
@@ -66,6 +66,7 @@ export async function serveConsole(running: ConsoleTarget, options: ConsoleOptio
   server.maxConnections = CONNECTIONS
   server.maxRequestsPerSocket = REQUESTS_A_CONNECTION
   await listen(server, host, port, fallback)
+  server.on('error', (error) => log.error({}, `console: ${describe(error)}`))
   server.unref()
   feed.start()
 

@@ -78,7 +78,7 @@ export function flowOfDiagnosis(diagnosis: Diagnosis): Flow {
       name,
       kind,
       inFlight: held(name),
-      limit: slots === null ? null : Math.round(slots),
+      limit: slots === null || kind === 'batch' ? null : Math.round(slots),
       bottleneck: marked.has(name),
     })),
   }

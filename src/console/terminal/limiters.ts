@@ -3,26 +3,11 @@
  * `fraud    37 at once (holding) · a call takes 52 ms, 48 ms alone · quota 330/s · closed 2 s: Retry-After`
  */
 import type { LimiterStatus, Status } from '../../model/status.ts'
+import { closedWords, PHASE_LABELS } from '../labels.ts'
 import { count, duration, rate } from './figures.ts'
 import { cutLine, type Line, left, type Span, span } from './spans.ts'
 
 const MOST_LINES = 4
-
-/** What the search for the limit is doing, in words. */
-const PHASES: Readonly<Record<string, string>> = {
-  'slow-start': 'climbing',
-  track: 'holding',
-  brake: 'braking',
-  probe: 'testing with fewer',
-  deep: 'testing with fewer',
-  waiting: 'about to test',
-}
-
-const GATES: Readonly<Record<string, string>> = {
-  'retry-after': 'Retry-After',
-  breaker: 'the downstream is down',
-  quota: 'the quota is used up',
-}
 
 export function limiterLines(status: Status, width: number): readonly Line[] {
   const shown = status.stages.flatMap((stage) =>
@@ -34,18 +19,16 @@ export function limiterLines(status: Status, width: number): readonly Line[] {
 }
 
 function line(name: string, limiter: LimiterStatus, { nowMs }: Status): Line {
-  const { limit, phase, baselineMs, latencyMs, ratePerSecond, gate, gateUntilMs, breaker } = limiter
+  const { limit, phase, baselineMs, latencyMs, ratePerSecond, breaker } = limiter
   const parts: Span[] = [
     span(left('limit', 9), 'dim'),
     span(`${name} ${count(limit)} at once`),
-    span(` (${PHASES[phase] ?? phase})`, 'dim'),
+    span(` (${PHASE_LABELS[phase] ?? phase})`, 'dim'),
   ]
   if (latencyMs !== null) parts.push(span(' · ', 'dim'), span(`a call takes ${duration(latencyMs)}`))
   if (baselineMs !== null) parts.push(span(`, ${duration(baselineMs)} alone`, 'dim'))
   if (ratePerSecond !== null) parts.push(span(' · ', 'dim'), span(`quota ${rate(ratePerSecond)}`))
-  const why = gate === null ? undefined : GATES[gate]
-  if (why === undefined || (gate === 'quota' && breaker === 'closed')) return parts
-  const still = gateUntilMs !== null && gateUntilMs > nowMs ? ` ${duration(gateUntilMs - nowMs)}` : ''
-  parts.push(span(' · ', 'dim'), span(`closed${still}: ${why}`, breaker === 'closed' ? 'warn' : 'bad'))
+  const closed = closedWords(limiter, nowMs, duration)
+  if (closed !== null) parts.push(span(' · ', 'dim'), span(closed, breaker === 'closed' ? 'warn' : 'bad'))
   return parts
 }

@@ -74,7 +74,10 @@ function row(name: string, value: string, beside: string, tone: Span['tone'] = '
 
 function stages({ stages: all }: Diagnosis, width: number): readonly Line[] {
   if (all.length === 0) return []
-  const name = column(all.map((stage) => stage.name))
+  const name = column(
+    all.map((stage) => stage.name),
+    width < 100 ? 18 : 26,
+  )
   const bar = Math.max(6, Math.min(28, width - name - 57))
   const heading: Line = [
     span(left('working', name), 'strong'),
@@ -198,6 +201,7 @@ function titled<One>(title: string, rows: readonly One[], line: (one: One) => Li
   return rows.length === 0 ? [] : [[span(title, 'strong')], ...rows.map(line)]
 }
 
-function column(names: readonly string[]): number {
-  return Math.min(26, Math.max(10, ...names.map((name) => name.length))) + 2
+/** Wide enough for the names, `most` at most. */
+function column(names: readonly string[], most = 26): number {
+  return Math.min(most, Math.max(10, ...names.map((name) => name.length))) + 2
 }

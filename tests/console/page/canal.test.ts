@@ -19,7 +19,7 @@ function canalWith(kinds: readonly string[], deadLettered = 0): Canal {
     kind,
     limit: kind === 'call' ? 8 : null,
   }))
-  return canalOf({ ...status, stages, records: { ...status.records, deadLettered } }, sampleDiagnosis())
+  return canalOf({ ...status, stages, records: { ...status.records, deadLettered } }, sampleDiagnosis(), 10_000)
 }
 
 const overlap = (one: Box, other: Box): boolean =>
@@ -72,10 +72,16 @@ describe('the layout of the canal', () => {
 })
 
 test('the canal says in words what it shows', () => {
-  const words = inWords(canalOf(sampleStatus(70), sampleDiagnosis()), { rate, percent })
-  expect(words).toContain('from payments through the gate')
+  const words = inWords(canalOf(sampleStatus(70), sampleDiagnosis(), 20_000), { rate, percent })
+  expect(words).toContain('from payments through the gate, open 50%')
   expect(words).toContain('fraud with 64 of 64 slots in use')
   expect(words).toContain('The bottleneck is fraud.')
+})
+
+test('the gate is as open as what it admits is of what it would admit wide open, and shut while it is paused', () => {
+  const status = sampleStatus(70)
+  expect(canalOf(status, sampleDiagnosis(), 40_000).gate.opening).toBe(0.25)
+  expect(canalOf({ ...status, state: 'paused' }, sampleDiagnosis(), 40_000).gate.opening).toBe(0)
 })
 
 test('a dead-letter sink is no stage of the main stream', () => {

@@ -97,7 +97,8 @@ export async function startPreview(first: Diagnosis): Promise<Preview> {
 function tickOf(startMs: number, diagnosis: Diagnosis): ConsoleTick {
   const nowMs = Date.now()
   const seconds = Math.round((nowMs - startMs) / 1000)
-  const status = { ...sampleStatus(seconds), startedAtMs: startMs, nowMs }
+  const sample = sampleStatus(seconds)
+  const status = { ...sample, admission: { ...sample.admission, limitRecords: 1_667 }, startedAtMs: startMs, nowMs }
   const moved = nowMs - diagnosis.atMs
   return {
     status,

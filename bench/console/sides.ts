@@ -1,0 +1,89 @@
+/**
+ * One pipeline that runs without end, and a console beside it. A side says how many pages are open while it runs, or that there is no
+ * console; a run is over when so many records have completed. The pages live in a process of their own, as browsers do.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Running } from '../../src/runtime/start.ts'
+import type { Contender } from '../harness.ts'
+import { loadConsole, loadHeadgate } from '../headgate.ts'
+
+const SLOTS = 64
+const RECORDS = 800_000
+const PAGES: Readonly<Record<string, number | null>> = { 'pages-10': 10, 'pages-0': 0, 'no-console': null }
+
+interface Surroundings {
+  readonly running: Running
+  /** Null: no console either. */
+  setPages(count: number | null): Promise<void>
+  end(): Promise<void>
+}
+
+let shared: Promise<Surroundings> | undefined
+
+export async function consoleSide(key: string): Promise<Contender | null> {
+  const pages = PAGES[key]
+  if (pages === undefined) return null
+  shared ??= surroundings()
+  const { running, setPages, end } = await shared
+  return {
+    fixed: RECORDS,
+    warm: RECORDS,
+    prepare: () => setPages(pages),
+    async run(n) {
+      const wanted = running.status().records.out + n
+      running.resume()
+      while (running.status().records.out < wanted) await sleep(10)
+      running.pause()
+    },
+    finish: end,
+  }
+}
+
+async function surroundings(): Promise<Surroundings> {
+  const { pipeline, memory } = await loadHeadgate()
+  const { serveConsole } = await loadConsole()
+  const running = (await pipeline('bench')
+    .from(memory.source(naturals()))
+    .map((n) => n + 1)
+    .call('call', async (n) => n, { concurrency: SLOTS })
+    .to(memory.sink({ keep: false }))
+    .start()) as Running
+  running.pause()
+  let served: Awaited<ReturnType<typeof serveConsole>> | undefined
+  let open = 0
+  const pages = fork(fileURLToPath(new URL('./pages.ts', import.meta.url)), [], { execArgv: process.execArgv })
+  return {
+    running,
+    async setPages(count) {
+      if (count === null) {
+        await served?.close()
+        served = undefined
+        open = 0
+        return
+      }
+      served ??= await serveConsole(running, { port: 0, discoverable: false })
+      if (count !== open) await tell(pages, { count, origin: served.origin, token: served.token })
+      open = count
+    },
+    async end() {
+      await served?.close()
+      served = undefined
+      if (pages.connected) pages.disconnect()
+      await running.stop()
+    },
+  }
+}
+
+function* naturals(): Generator<number> {
+  for (let n = 0; ; n += 1) yield n
+}
+
+/** Resolves when the pages are as they were asked to be. */
+async function tell(pages: ChildProcess, wanted: object): Promise<void> {
+  const done = once(pages, 'message')
+  pages.send(wanted)
+  await done
+}
