@@ -34,8 +34,6 @@ interface Node {
 
 /** How long the next bootstrap address waits for the one before it to answer. */
 const STAGGER_MS = 300
-/** How much longer than the broker may hold a request back the client waits for its answer. */
-const ANSWER_MARGIN_MS = 5_000
 
 export class Cluster {
   readonly options: Connecting
@@ -109,14 +107,16 @@ export class Cluster {
     return this.#refreshing
   }
 
-  /** The connection of a role to a broker, made when it is needed. Rejects with `HG_CONNECTION_LOST`. */
-  async connection(nodeId: number, role: Role, longestMs = 0): Promise<WireConnection> {
+  /**
+   * The connection of a role to a broker, made when it is needed. Rejects with `HG_CONNECTION_LOST`. `answerMs`: how
+   * long its answers may take; what the first who needs the connection says holds for it.
+   */
+  async connection(nodeId: number, role: Role, answerMs = this.options.requestTimeoutMs): Promise<WireConnection> {
     const node = this.#nodes.get(nodeId)
     if (node === undefined) throw lost(`The broker ${nodeId} is not among those that the cluster names`)
     const link = node.links.get(role)
     if (link !== undefined && (link.connection === null || link.connection.usable)) return link.made
-    const timeoutMs = Math.max(this.options.requestTimeoutMs, longestMs + ANSWER_MARGIN_MS)
-    const made = this.#wire.connect(node.host, node.port, this.options, timeoutMs)
+    const made = this.#wire.connect(node.host, node.port, this.options, answerMs)
     const fresh: Link = { made, connection: null }
     node.links.set(role, fresh)
     try {
@@ -173,14 +173,14 @@ export class Cluster {
     call: (connection: WireConnection) => Promise<R>,
     codeOf: (answer: R) => number,
     withinMs: number,
-    { role = 'coordinator', longestMs = 0, signal = this.signal }: CoordinatorCall = {},
+    { role = 'coordinator', answerMs, signal = this.signal }: CoordinatorCall = {},
   ): Promise<R> {
     const deadline = performance.now() + withinMs
     for (let attempt = 0; ; attempt += 1) {
       let failure: HeadgateError
       try {
         const nodeId = await this.coordinator(kind, key)
-        const answer = await call(await this.connection(nodeId, role, longestMs))
+        const answer = await call(await this.connection(nodeId, role, answerMs))
         const code = codeOf(answer)
         if (code !== COORDINATOR_LOAD_IN_PROGRESS && remedyOf(code) !== 'coordinator') return answer
         failure = brokerError(code, `asking the coordinator of '${key}'`)
@@ -277,8 +277,8 @@ export class Cluster {
 
 export interface CoordinatorCall {
   readonly role?: Role
-  /** How long the coordinator may hold the answer back, milliseconds. */
-  readonly longestMs?: number
+  /** How long the answer may take, milliseconds; default `requestTimeoutMs`. */
+  readonly answerMs?: number
   readonly signal?: AbortSignal
 }
 
