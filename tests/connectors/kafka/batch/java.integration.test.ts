@@ -76,10 +76,12 @@ class Reader {
 
   async produce(topic: string, records: Buffer): Promise<void> {
     const connection = await this.#cluster.any()
-    const { topics } = await connection.call('produce', null, -1, 10_000, [
-      { name: topic, partitions: [{ index: 0, records }] },
-    ])
-    expect(topics[0]!.partitions[0]!.errorCode).toBe(0)
+    const topics = [{ name: topic, partitions: [{ index: 0, records }] }]
+    // A topic that was just made has no leader yet.
+    await vi.waitFor(async () => {
+      const answer = await connection.call('produce', null, -1, 10_000, topics)
+      expect(answer.topics[0]!.partitions[0]!.errorCode).toBe(0)
+    })
   }
 
   /** All of the topic's only partition, fetched piece by piece. */
