@@ -5,7 +5,7 @@
 import type { ErrorCode } from '../model/errors.ts'
 import type { StageStatus } from '../model/status.ts'
 import { Histogram } from './histogram.ts'
-import { AWAIT, BACKOFF, BLOCKED, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
+import { AWAIT, BACKOFF, BLOCKED, COMMIT, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
 
 /** What holds back the slots that are free. */
 export interface Waiting {
@@ -138,4 +138,5 @@ const STATE_OF_GATE: Readonly<Record<string, number>> = {
   backoff: BACKOFF,
   blocked: BLOCKED,
   'dead-letter-full': BLOCKED,
+  transaction: COMMIT,
 }

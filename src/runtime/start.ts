@@ -4,7 +4,7 @@
  */
 import type { Limits } from '../engine/engine.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
-import type { Sink, Source } from '../model/connector.ts'
+import type { Sink, Source, Transactions } from '../model/connector.ts'
 import { classify, describe, type HeadgateError } from '../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../model/logger.ts'
 import type { FailurePolicy, FlowPlan, Plan } from '../model/plan.ts'
@@ -12,6 +12,7 @@ import type { Status } from '../model/status.ts'
 import { Meter } from './meter.ts'
 import { Runner } from './runner.ts'
 import { makeStatus } from './status.ts'
+import { transactionsOf } from './transactions.ts'
 import { REAL_WORLD, type World } from './world.ts'
 
 /** After a hard stop: how long handlers and writes may take to end before they are left behind. */
@@ -69,6 +70,8 @@ class Life implements Running {
   readonly #log: Logger
   readonly #runner: Runner
   readonly #meter: Meter
+  readonly #sinks: ReadonlySet<Sink<never>>
+  readonly #transactions: Transactions | null
   readonly #abort = new AbortController()
   readonly #startedAtMs: number
   readonly #closers: { readonly name: string; close(signal: AbortSignal): Promise<void> }[] = []
@@ -83,7 +86,10 @@ class Life implements Running {
     this.#world = options.world ?? REAL_WORLD
     this.#log = options.log ?? SILENT_LOGGER
     this.#startedAtMs = this.#world.wallMs()
-    const parts = { world: this.#world, log: this.#log, learned: options.learned }
+    this.#sinks = sinksOf(plan)
+    this.#transactions = transactionsOf(plan, this.#sinks, this.#world)
+    const { learned } = options
+    const parts = { world: this.#world, log: this.#log, learned, transactions: this.#transactions }
     this.#runner = new Runner(plan, parts, (error) => void this.#finished(error))
     this.#meter = new Meter(
       plan.sources.map(({ source }) => source),
@@ -97,9 +103,14 @@ class Life implements Running {
   async open(): Promise<void> {
     const { signal } = this.#abort
     try {
-      for (const sink of sinksOf(this.#plan)) {
+      for (const sink of this.#sinks) {
         this.#closers.push(sink)
         await sink.open({ log: this.#log }, signal)
+      }
+      if (this.#transactions !== null) {
+        const transactions = this.#transactions
+        this.#closers.unshift({ name: 'transactions', close: (abort) => transactions.close(abort) })
+        await transactions.open({ log: this.#log }, signal)
       }
       for (const [index, { source }] of this.#plan.sources.entries()) {
         this.#closers.unshift(source)
