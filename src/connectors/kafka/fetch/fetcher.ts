@@ -53,6 +53,8 @@ export class Fetcher {
   readonly #demand = new Demand()
   /** Lanes in use, as `node lane`. */
   readonly #busy = new Set<string>()
+  /** Those of them that only wait for partitions that were read to their end. */
+  readonly #waiting = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #timerMs = Number.POSITIVE_INFINITY
   #stopped = false
@@ -91,14 +93,33 @@ export class Fetcher {
     for (const [nodeId, hungry] of nodes) {
       const lane = LANES.find((role) => !this.#busy.has(`${nodeId} ${role}`))
       if (lane === undefined) continue
-      this.#busy.add(`${nodeId} ${lane}`)
+      const waits = !hungry.some(isBehind)
+      if (waits && this.#isWaiting(nodeId) && this.#hasBehind(nodeId)) continue
+      const name = `${nodeId} ${lane}`
+      this.#busy.add(name)
+      if (waits) this.#waiting.add(name)
       const part = behind === 0 ? 0 : hungry.filter(isBehind).length / behind
       const share = { records: left.records * part, bytes: left.bytes * part }
       void this.#fetch(nodeId, lane, hungry, share).finally(() => {
-        this.#busy.delete(`${nodeId} ${lane}`)
+        this.#busy.delete(name)
+        this.#waiting.delete(name)
         this.pump()
       })
     }
+  }
+
+  #isWaiting(nodeId: number): boolean {
+    return LANES.some((lane) => this.#waiting.has(`${nodeId} ${lane}`))
+  }
+
+  /** Some of them may want nothing at this moment: a lane is kept for when they do, or they would wait for a long poll. */
+  #hasBehind(nodeId: number): boolean {
+    const nowMs = performance.now()
+    for (const partition of this.#partitions.values()) {
+      const { ended, revoking } = partition
+      if (!ended && !revoking && isBehind(partition) && this.#nodeOf(partition, nowMs) === nodeId) return true
+    }
+    return false
   }
 
   /** What may be asked for, of whom; `behind`: how many of them are known to have something. */
