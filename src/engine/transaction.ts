@@ -305,6 +305,12 @@ export class Transaction {
       for (const intake of this.#intakes) intake.settleProposal(error)
     }
     this.#abortCommanded = false
+    if (error !== null && !error.retryable && error.code !== 'HG_FENCED') {
+      this.#core.givesUp = true
+      this.#core.halt(
+        new HeadgateError(error.code, `a transaction cannot be committed: ${error.message}`, { cause: error }),
+      )
+    }
     if (error?.code === 'HG_FENCED') this.#giveUp(error)
     else if (this.#state === 'aborting' && error !== null) {
       this.#backOff()
