@@ -46,7 +46,9 @@ export class Partition {
   #block: RecordBlock | null = null
   #at = 0
   #heldRecords = 0
+  /** Of the block that is open, and of batches that are not. */
   #blockBytes = 0
+  #closedBytes = 0
 
   constructor(topic: string, index: number, name: string, epoch: number, position: number) {
     this.topic = topic
@@ -62,9 +64,7 @@ export class Partition {
   }
 
   get heldBytes(): number {
-    let bytes = this.#blockBytes
-    for (const { batches } of this.#held) bytes += batches.leftBytes
-    return bytes
+    return this.#blockBytes + this.#closedBytes
   }
 
   /** When the oldest record that is held was stamped; null when that is not known. */
@@ -78,6 +78,7 @@ export class Partition {
   hold(batches: RecordBatches, records: number, nextOffset: number): void {
     this.#held.push({ batches, undecoded: records })
     this.#heldRecords += records
+    this.#closedBytes += batches.leftBytes
     this.position = nextOffset
   }
 
@@ -123,6 +124,7 @@ export class Partition {
     this.#block = null
     this.#heldRecords = 0
     this.#blockBytes = 0
+    this.#closedBytes = 0
     this.position = position
   }
 
@@ -149,7 +151,9 @@ export class Partition {
     for (;;) {
       const held = this.#held[0]
       if (held === undefined) return null
+      const before = held.batches.leftBytes
       const block = held.batches.next()
+      this.#closedBytes -= before - held.batches.leftBytes
       if (block !== null) {
         // What batches say of their count is more than they have where transactions were aborted or records compacted.
         held.undecoded -= block.count
@@ -159,6 +163,7 @@ export class Partition {
         return block
       }
       this.#heldRecords -= held.undecoded
+      this.#closedBytes -= held.batches.leftBytes
       this.#held.shift()
     }
   }

@@ -6,6 +6,9 @@ import type { Credit, RecordBatch } from '../../model/connector.ts'
 import { KafkaBatch, type Origin, type Slice } from './fetch/columns.ts'
 import type { Partition } from './partition.ts'
 
+/** Records that are taken of a partition before the next one has its turn: smaller portions cost more than they are worth. */
+const LEAST_SHARE = 64
+
 export class Taker {
   readonly #keyEncoding: Origin['keyEncoding']
   /** Where the round begins, so that no partition is always first. */
@@ -26,12 +29,12 @@ export class Taker {
       if (partition.heldRecords > 0 && !partition.paused && !partition.revoking) ready.push({ partition, slices: [] })
     }
     if (ready.length === 0) return []
+    const share = Math.min(credit.records, Math.max(LEAST_SHARE, Math.floor(credit.records / ready.length)))
     const start = this.#turn % ready.length
-    this.#turn += 1
+    this.#turn = start + Math.ceil(credit.records / share)
     const round = [...ready.slice(start), ...ready.slice(0, start)]
     let { records, bytes } = credit
     let first = true
-    const share = Math.max(1, Math.floor(records / ready.length))
     for (const most of [share, records]) {
       for (const { partition, slices } of round) {
         if (records <= 0) break

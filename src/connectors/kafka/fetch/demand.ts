@@ -1,5 +1,5 @@
 /**
- * How much may be fetched, from the credit of the latest pull: twice its records and half its bytes may be held or under
+ * How much may be fetched, from the credit of the latest pull: four times its records and half its bytes may be held or under
  * way, so that the next pull finds something while the broker works on more. The fetch loop asks before each request.
  * Invariant: what is under way counts as if it had come, and nothing is asked for beyond the credit except what a
  * broker cannot divide, one batch a request.
@@ -7,7 +7,7 @@
 import type { Credit } from '../../../model/connector.ts'
 
 /** How many times the records of a pull may be held. */
-const AHEAD = 2
+const AHEAD = 4
 /** What part of a pull's bytes may be held. */
 const SHARE = 2
 /** A broker is asked for this many bytes of a partition at the least: it costs no more than one. */
