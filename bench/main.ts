@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- engine|log|anchor|overload`: runs one benchmark and prints each row beside its named peers, all measured in
+ * `npm run bench -- engine|log|anchor|kafka|overload`: runs one benchmark and prints each row beside its named peers, all measured in
  * this same run. `--json` prints the figures for a machine, `--repeats N` sets how often (default 5), `--only text`
  * takes the rows whose names contain the text. The exit code says whether every goal holds
  * (with `--smoke`: whether every side could be measured).
@@ -13,15 +13,17 @@ import Table from 'cli-table3'
 import { anchor } from './anchor.ts'
 import { bench as engine } from './engine.ts'
 import { type Bench, formatValue, measureRow, type Result } from './harness.ts'
+import { kafka } from './kafka.ts'
 import { bench as log } from './log.ts'
 import { overloadHttp } from './overload/http/bench.ts'
 import { overload } from './overload.ts'
 
-const USAGE = `npm run bench -- <engine|log|anchor|overload> [options]
+const USAGE = `npm run bench -- <engine|log|anchor|kafka|overload> [options]
 
   engine   the cost of a record in the engine: Effect Stream, RxJS, Node streams, p-limit
   log      durable appends and reads of the embedded log: raw LMDB, Redis Streams
   anchor   the payment example against an API that sustains 20,000 requests a minute
+  kafka    the Kafka source on a broker started for it: KafkaJS by hand, Confluent's Parallel Consumer
   overload the limiters on a simulated downstream: Vegas, Gradient2, Envoy, Vector ARC, failsafe-go, AWS, fixed
 
   --json        print { bench, rows } instead of a table
@@ -30,7 +32,9 @@ const USAGE = `npm run bench -- <engine|log|anchor|overload> [options]
   --smoke       fail only on a side that could not be measured, not on a missed goal: a shared machine is no judge
   --seconds N   anchor: how long one run takes (default 60)
   --backlog N   anchor: the larger backlog, in records (default 10,000,000)
-  --scenario T  overload: only scenarios whose name contains T; 'random' for the never-tuned, 'tuning' for the others
+  --broker H:P  kafka: use this broker, which must be fresh, instead of starting one
+  --scenario T  kafka: only scenarios whose name contains T
+                overload: only scenarios whose name contains T; 'random' for the never-tuned, 'tuning' for the others
   --algorithm T overload: only algorithms whose name contains T
   --seed N      overload: only this seed, and another set of never-tuned scenarios
   --plots DIR   overload: write the plots of five scenarios into DIR, and nothing else
@@ -62,6 +66,11 @@ function verdictText(holds: boolean | null): string {
   return holds === null ? 'not measured' : holds ? 'holds' : 'MISSED'
 }
 
+function goalText(goal: number, ratio: number | undefined, lower: boolean): string {
+  const met = ratio !== undefined && (lower ? ratio <= goal : ratio >= goal)
+  return `${lower ? '≤' : '≥'} ${goal.toFixed(2)}${ratio === undefined ? '' : met ? ' ✓' : ' ✗'}`
+}
+
 function print(name: string, results: readonly Result[]): void {
   const cpu = cpus()[0]?.model.trim() ?? 'unknown CPU'
   console.log(`bench ${name} · Node.js ${process.version} · ${availableParallelism()} × ${cpu}`)
@@ -81,7 +90,7 @@ function print(name: string, results: readonly Result[]): void {
         label,
         value === undefined ? '–' : `${formatValue(value)} ${row.unit}`,
         ratio === undefined ? '–' : ratio.toFixed(2),
-        goal === undefined ? '' : `≥ ${goal.toFixed(2)}${ratio === undefined ? '' : ratio >= goal ? ' ✓' : ' ✗'}`,
+        goal === undefined ? '' : goalText(goal, ratio, row.lower ?? false),
       ])
     }
   }
@@ -110,6 +119,7 @@ async function main(): Promise<boolean> {
       backlog: { type: 'string', default: '10000000' },
       scenario: { type: 'string', default: '' },
       algorithm: { type: 'string', default: '' },
+      broker: { type: 'string' },
       seed: { type: 'string' },
       plots: { type: 'string' },
       http: { type: 'boolean', default: false },
@@ -117,20 +127,35 @@ async function main(): Promise<boolean> {
     },
   })
   const name = positionals[0]
-  if (values.help || name === undefined || !['engine', 'log', 'anchor', 'overload'].includes(name)) {
+  if (values.help || name === undefined || !['engine', 'log', 'anchor', 'kafka', 'overload'].includes(name)) {
     console.log(USAGE)
     return values.help
   }
   if (name === 'overload') return runOverload(values)
-  const results =
-    name === 'anchor'
-      ? await anchor({ seconds: positive('seconds', values.seconds), backlog: positive('backlog', values.backlog) })
-      : await runRows(name === 'engine' ? engine : log, positive('repeats', values.repeats), values.only)
+  const results = await measured(name, values)
   if (values.json) console.log(JSON.stringify({ bench: name, rows: results }, null, 2))
   else print(name, results)
   const reasons = results.flatMap((row) => Object.values(row.skipped))
   if (values.smoke) return reasons.length === 0
   return results.every((row) => row.holds !== false) && !reasons.some((reason) => reason.startsWith('failed'))
+}
+
+interface RowValues {
+  readonly seconds: string
+  readonly backlog: string
+  readonly repeats: string
+  readonly only: string
+  readonly scenario: string
+  readonly smoke: boolean
+  readonly broker?: string | undefined
+}
+
+async function measured(name: string, values: RowValues): Promise<Result[]> {
+  const { seconds, backlog, scenario, smoke, broker = null } = values
+  const repeats = positive('repeats', values.repeats)
+  if (name === 'anchor') return anchor({ seconds: positive('seconds', seconds), backlog: positive('backlog', backlog) })
+  if (name === 'kafka') return kafka({ scenario, smoke, broker, repeats })
+  return runRows(name === 'engine' ? engine : log, repeats, values.only)
 }
 
 interface OverloadValues {
