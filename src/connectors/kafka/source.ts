@@ -25,6 +25,7 @@ import { Kip848Membership } from './group/kip848.ts'
 import type { Membership } from './group/membership.ts'
 import { Holdings } from './holdings.ts'
 import { type KafkaSourceOptions, type SourceSettings, sourceSettings } from './option.ts'
+import { OutOfRange } from './out-of-range.ts'
 import type { Partition } from './partition.ts'
 import { Subscription } from './subscription.ts'
 import { Taker } from './take.ts'
@@ -186,9 +187,10 @@ class KafkaSource<T> implements Source<T> {
     const membership: Membership =
       settings.groupProtocol === 'consumer' ? new Kip848Membership(groupContext) : new ClassicMembership(groupContext)
     const committer = new Committer(cluster, settings, membership, partitions)
+    const range = new OutOfRange(cluster, settings, holdings, fail)
     const fetcher = new Fetcher(cluster, settings, partitions, {
       ring: () => this.#doorbell.ring(),
-      outOfRange: (partition, logStart, logEnd) => this.#outOfRange(partition, logStart, logEnd),
+      outOfRange: (partition) => range.find(partition),
       topicUnknown: () => void this.#look(),
       fail,
     })
@@ -218,27 +220,6 @@ class KafkaSource<T> implements Source<T> {
     } catch (error) {
       if (error instanceof HeadgateError && error.code !== 'HG_CONNECTION_LOST') this.#fail(error)
     }
-  }
-
-  #outOfRange(partition: Partition, logStart: number, logEnd: number): void {
-    const { cluster, holdings } = this.#present()
-    const { outOfRange, group } = this.#settings
-    const { name, position } = partition
-    const isTrimmed = position < logStart
-    const what = isTrimmed
-      ? `records ${position} to ${logStart - 1} of ${name} were deleted before the group '${group}' had read them (retention.ms or retention.bytes is too short for its lag, or an operator trimmed the topic)`
-      : `the group '${group}' stands at offset ${position} of ${name}, which ends at ${logEnd}: the topic was made anew, or a broker lost what it had`
-    if (outOfRange === 'fail') {
-      const text = `${what}. Set the group's offset, or let \`outOfRange\` say where to go on`
-      this.#fail(new HeadgateError('HG_STORAGE', text))
-      return
-    }
-    const next = outOfRange === 'latest' ? logEnd : logStart
-    if (next < 0) return
-    cluster.log.error({ partition: name, position, logStart, logEnd, next }, `${what}; going on at ${next}`)
-    // A jump ahead is a gap like any other; a jump back must not look like a commit that goes backward.
-    if (next >= position) partition.drop(next)
-    else holdings.restart(partition, next)
   }
 
   #broken(partition: Partition, error: unknown): void {

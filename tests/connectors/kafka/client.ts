@@ -110,7 +110,10 @@ export class Client {
   }
 
   async grow(name: string, partitions: number): Promise<void> {
-    await this.#admin.createPartitions({ topics: [{ name, count: partitions, assignments: [] }] })
+    const more = partitions - this.#leaders(name).length
+    const [first] = this.#leaders(name)
+    const assignments = Array.from({ length: more }, () => ({ brokerIds: [first?.nodeId ?? 1] }))
+    await this.#admin.createPartitions({ topics: [{ name, count: partitions, assignments }] })
     await this.#until(() => this.#leaders(name).filter(({ nodeId }) => nodeId >= 0).length === partitions)
   }
 

@@ -31,8 +31,8 @@ const REPLICA_MS = 300_000
 export interface FetchEvents {
   /** Something came, or went wrong. */
   ring(): void
-  /** The partition's next offset is not in the log; `logStart` and `logEnd` say what is, as far as the broker told. */
-  outOfRange(partition: Partition, logStart: number, logEnd: number): void
+  /** The partition's next offset is not in the log. */
+  outOfRange(partition: Partition): void
   /** The broker does not know the topic (any more). */
   topicUnknown(partition: Partition): void
   fail(error: HeadgateError): void
@@ -281,7 +281,7 @@ export class Fetcher {
     }
     this.#later(partition, nowMs)
     if (errorCode === OFFSET_OUT_OF_RANGE) {
-      this.#events.outOfRange(partition, answer.logStartOffset, answer.highWatermark)
+      this.#events.outOfRange(partition)
       return false
     }
     const error = brokerError(errorCode, `the fetch of ${partition.name} from broker ${nodeId}`)
