@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
+import { addDeadLetterCommands } from './dead-letter/commands.ts'
 import { EXIT } from './failure.ts'
 import { addLogCommands } from './log/commands.ts'
 import type { RunOptions } from './run/run.ts'
@@ -76,6 +77,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     })
 
   addLogCommands(program)
+  addDeadLetterCommands(program, finish)
   return program
 }
 

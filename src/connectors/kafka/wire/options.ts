@@ -106,10 +106,11 @@ export const connectionShape = {
   metadataIntervalMs: integer(100, 3_600_000).default(60_000),
 } as const
 
-const connection = z.strictObject(connectionShape)
+/** These options alone, for what is neither source nor sink. */
+export const connectionSchema = z.strictObject(connectionShape)
 
 /** What `connectionShape` parses to; the options of a source or a sink are assignable to it. */
-export type Connecting = z.output<typeof connection>
+export type Connecting = z.output<typeof connectionSchema>
 
 /** `kafka-1:9092` or `[::1]:9092` → host and port; null when it is neither. */
 export function splitAddress(address: string): { host: string; port: number } | null {
