@@ -77,12 +77,12 @@ function resultOf(
   all: readonly Reports[],
   skipped: Readonly<Record<string, string>>,
 ): Result {
-  const { figure, goals } = scenario.rows[index] as Scenario['rows'][number]
+  const { figure, goals, bounds = {} } = scenario.rows[index] as Scenario['rows'][number]
   const values = new Map<string, number[]>()
   const ratios = new Map<string, number[]>()
   for (const reports of all) {
     const now = Object.entries(reports).map(([label, report]): [string, number] => [label, figure.of(report)])
-    for (const [label, { side, of }] of Object.entries(scenario.bounds ?? {})) {
+    for (const [label, { side, of }] of Object.entries(bounds)) {
       const report = reports[side]
       if (report !== undefined) now.push([label, of(report)])
     }

@@ -22,6 +22,8 @@ export interface Figure {
 
 export interface ScenarioRow {
   readonly figure: Figure
+  /** Peers that are no process but follow from one: by label, the side whose report it is read from, and the figure. */
+  readonly bounds?: Readonly<Record<string, { readonly side: string; of(report: SideReport): number }>>
   readonly goals: Readonly<Record<string, number>>
 }
 
@@ -34,8 +36,6 @@ export interface Scenario {
   readonly to?: Topic
   /** The side `headgate` and its peers, by label. */
   readonly sides: Readonly<Record<string, Side>>
-  /** Peers that are no process but follow from one: label, the side whose report it is read from, and the figure. */
-  readonly bounds?: Readonly<Record<string, { readonly side: string; of(report: SideReport): number }>>
   readonly rows: readonly ScenarioRow[]
 }
 

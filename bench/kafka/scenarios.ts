@@ -98,8 +98,13 @@ export function scenarios(scale: number): readonly Scenario[] {
         [BY_HAND]: { side: 'kafkajs', ...work, partitionBytes, ...(long ? { records: fewer } : {}) },
         [ALONE]: { side: 'alone', ...work },
       },
-      bounds: { [BOUND]: { side: ALONE, of: ({ notes }) => notes[BOUND] as number } },
-      rows: [{ figure: STEADY, goals: { [BOUND]: 0.9 } }],
+      rows: [
+        {
+          figure: STEADY,
+          bounds: { [BOUND]: { side: ALONE, of: ({ notes }) => notes[BOUND] as number } },
+          goals: { [BOUND]: 0.9 },
+        },
+      ],
     }
   }
 
@@ -114,9 +119,12 @@ export function scenarios(scale: number): readonly Scenario[] {
       },
       [BY_HAND]: { side: 'kafkajs', work: 'large', concurrency: LARGE_CONCURRENCY },
     },
-    bounds: { [ALLOWED]: { side: 'headgate', of: () => LARGE_BUDGET_MIB + BASE_MIB } },
     rows: [
-      { figure: MEMORY, goals: { [ALLOWED]: 1 } },
+      {
+        figure: MEMORY,
+        bounds: { [ALLOWED]: { side: 'headgate', of: () => LARGE_BUDGET_MIB + BASE_MIB } },
+        goals: { [ALLOWED]: 1 },
+      },
       { figure: RATE, goals: {} },
     ],
   }

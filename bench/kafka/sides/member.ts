@@ -38,9 +38,13 @@ export async function member(spec: SideSpec): Promise<never> {
   setInterval(() => {
     process.stdout.write(`${JSON.stringify({ inFlight: running.status().records.inFlight })}\n`)
   }, SAY_EVERY_MS)
-  process.once('SIGTERM', () => void running.drain().then(() => process.exit(0)))
+  let asked = false
+  process.once('SIGTERM', () => {
+    asked = true
+    void running.drain()
+  })
   await running.done
-  process.exit(1)
+  process.exit(asked ? 0 : 1)
 }
 
 function nowMs(): number {
