@@ -133,10 +133,10 @@ describeKafka('what the Java producer wrote', () => {
     expect(contents(blocks)).toEqual(all(produced))
   })
 
-  it.skipIf(isHere('zstd'))('is refused with what to do where Node.js lacks the compression', async () => {
-    await expect(reader.read('zstd')).rejects.toThrow(
-      /offset 0 of zstd\/0 .* has no zstd: run Node\.js 22\.15 or newer/,
-    )
+  it('is refused with what to do where Node.js lacks the compression', async () => {
+    const reading = reader.read('zstd')
+    if (isHere('zstd')) expect(contents(await reading)).toHaveLength(RECORDS)
+    else await expect(reading).rejects.toThrow(/offset 0 of zstd\/0 .* has no zstd: run Node\.js 22\.15 or newer/)
   })
 
   it('comes out the same in pieces that cut batches, from any offset', async () => {
