@@ -59,7 +59,9 @@ export function exactlyOnce(options: ExactlyOnceOptions): Pipeline {
       },
       { concurrency: 20, order: 'key' },
     )
-    .flatMap((results) => results)
+    .flatMap(function* each(results) {
+      yield* results
+    })
     .to(kafka.sink<string>({ ...connection, topic: output, batchBytes: 2_000 }))
 }
 
@@ -78,12 +80,12 @@ export async function fill(client: Client, topic: string, partitions: number, co
   }
 }
 
-/** Values of all records that a reader of committed ones finds, sorted. */
+/** Values of all records that a reader of committed ones finds: sorted, and by partition as they are stored. */
 export async function read(
   brokers: readonly string[],
   client: Client,
   topic: string,
-): Promise<{ values: string[]; letters: string[] }> {
+): Promise<{ values: string[]; inOrder: string[]; letters: string[] }> {
   const { options } = client.cluster
   const reader = await TopicReader.open(
     { ...options, brokers: [...brokers] },
@@ -109,7 +111,7 @@ export async function read(
   } finally {
     reader.close()
   }
-  return { values: values.sort(), letters: letters.sort() }
+  return { values: [...values].sort(), inOrder: values, letters: letters.sort() }
 }
 
 /** What must be found in the output and among the dead letters. */
