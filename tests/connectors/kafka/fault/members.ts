@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach } from 'vitest'
-import type { MemberLine, MemberOptions } from './setup.ts'
+import type { Event, MemberLine, MemberOptions } from './setup.ts'
 import type { Evidence } from './timeline.ts'
 
 const PROGRAM = fileURLToPath(new URL('./children/member.ts', import.meta.url))
@@ -23,8 +23,13 @@ export class Member {
   readonly #lines: MemberLine[] = []
   readonly #wakers = new Set<() => void>()
   readonly #ended: Promise<string>
-  #errors = ''
+  /** What it wrote to standard error. */
+  errors = ''
   #taken = 0
+  /** Results that it has told. */
+  ended = 0
+  /** Calls that it has told. */
+  readonly called: Event[] = []
   #isOver = false
 
   constructor(options: MemberOptions) {
@@ -35,11 +40,14 @@ export class Member {
     const { stdout, stderr, stdin } = this.#process
     stdin!.on('error', () => {})
     stderr!.on('data', (data: Buffer) => {
-      this.#errors += data.toString()
+      this.errors += data.toString()
     })
     const reader = createInterface({ input: stdout! })
     reader.on('line', (line) => {
-      this.#lines.push(JSON.parse(line) as MemberLine)
+      const said = JSON.parse(line) as MemberLine
+      this.#lines.push(said)
+      if ('end' in said) this.ended += 1
+      else if ('start' in said) this.called.push(said.start)
       for (const wake of this.#wakers) wake()
     })
     const closed = new Promise((resolve) => reader.once('close', resolve))
@@ -68,7 +76,7 @@ export class Member {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         if (condition(this.#lines)) resolve()
-        else if (this.#isOver) reject(new Error(`the member ended before ${what}: ${this.#errors}${this.#broken()}`))
+        else if (this.#isOver) reject(new Error(`the member ended before ${what}: ${this.errors}${this.#broken()}`))
         else return
         this.#wakers.delete(look)
       }
@@ -79,11 +87,7 @@ export class Member {
 
   /** Resolves once it has started `calls` calls since it began. */
   atWork(calls = 1): Promise<void> {
-    return this.until(`it made ${calls} calls`, (lines) => {
-      let seen = 0
-      for (const line of lines) if ('start' in line && (seen += 1) >= calls) return true
-      return false
-    })
+    return this.until(`it made ${calls} calls`, () => this.called.length >= calls)
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -101,20 +105,25 @@ export class Member {
   async drain(): Promise<void> {
     this.signal('SIGTERM')
     const how = await this.#ended
-    if (how !== '0') throw new Error(`the member ended with ${how}: ${this.#errors}${this.#broken()}`)
+    if (how !== '0') throw new Error(`the member ended with ${how}: ${this.errors}${this.#broken()}`)
   }
 
   /** All events that it told since the last time. Throws when it says that something is broken. */
   take(): Told {
     const lines = this.#lines.slice(this.#taken)
     this.#taken = this.#lines.length
-    const broken = this.#broken()
-    if (broken !== '') throw new Error(broken)
+    this.check()
     return {
       starts: lines.flatMap((line) => ('start' in line ? [line.start] : [])),
       dones: lines.flatMap((line) => ('done' in line ? [line.done] : [])),
       ends: lines.flatMap((line) => ('end' in line ? [line.end] : [])),
     }
+  }
+
+  /** Throws when it says that something is broken. */
+  check(): void {
+    const broken = this.#broken()
+    if (broken !== '') throw new Error(broken)
   }
 
   warnings(): string[] {
