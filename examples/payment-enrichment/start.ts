@@ -19,8 +19,8 @@ import {
   startGenerator,
 } from './processes.ts'
 
-/** Each takes a value. */
-const OWN = ['log', 'per-minute', 'burst-for', 'then-per-minute', 'seed', 'restart-after', 'errors'] as const
+/** Each takes a value. `--kafka HOST:PORT` runs the example on Kafka instead of the embedded log. */
+const OWN = ['log', 'kafka', 'per-minute', 'burst-for', 'then-per-minute', 'seed', 'restart-after', 'errors'] as const
 type Own = (typeof OWN)[number]
 
 /** Splits the command line into our options and those that the CLI is to have. */
@@ -47,6 +47,11 @@ const restartAfterMs = durationFlag('restart-after', own['restart-after'], 5_000
 
 const workspace = mkdtempSync(join(tmpdir(), 'headgate-payments-'))
 const logDirectory = own.log === undefined ? join(workspace, 'log') : resolve(own.log)
+/** Where the payments are: for the generator, for the pipeline, and in words. */
+const place =
+  own.kafka === undefined
+    ? { args: ['--path', logDirectory], env: { HEADGATE_LOG: logDirectory }, words: `log ${logDirectory}` }
+    : { args: ['--kafka', own.kafka], env: { HEADGATE_KAFKA: own.kafka }, words: `Kafka at ${own.kafka}` }
 const errorsTo = own.errors === undefined ? join(workspace, 'children.log') : resolve(own.errors)
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -84,13 +89,11 @@ function runPipeline(url: string): Promise<Ending> {
     process.execPath,
     ['--import', import.meta.resolve('./notices.mjs'), cli, 'run', script, ...passed],
     {
-      env: { ...scriptEnvironment(), HEADGATE_FRAUD_URL: url, HEADGATE_LOG: logDirectory },
+      env: { ...scriptEnvironment(), HEADGATE_FRAUD_URL: url, ...place.env },
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     },
   )
-  say(
-    `pipeline pid ${child.pid}, fraud API pid ${api!.child.pid}, generator pid ${generator!.pid}, log ${logDirectory}`,
-  )
+  say(`pipeline pid ${child.pid}, fraud API pid ${api!.child.pid}, generator pid ${generator!.pid}, ${place.words}`)
   pipeline = child
   return new Promise((settle) => {
     child.once('error', () => settle({ code: 1, signal: null }))
@@ -109,7 +112,7 @@ async function main(): Promise<number> {
   api = await startFraudApi({ args: ['--seed', String(burst.seed)], errorsTo })
   generator = await startGenerator({
     args: [
-      ...['--path', logDirectory, '--per-minute', String(burst.perMinute), '--for', `${burst.forMs}ms`],
+      ...[...place.args, '--per-minute', String(burst.perMinute), '--for', `${burst.forMs}ms`],
       ...['--then-per-minute', String(burst.thenPerMinute), '--seed', String(burst.seed)],
     ],
     errorsTo,
