@@ -120,7 +120,7 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   111: wrong('UNRELEASED_INSTANCE_ID', 'another process with the same `groupInstanceId` is in the group: each process needs its own'),
   112: wrong('UNSUPPORTED_ASSIGNOR', "the broker does not know this `assignors` for `groupProtocol: 'consumer'`: see its group.consumer.assignors"),
   113: meaning('STALE_MEMBER_EPOCH', 'retry', 'HG_COMMIT_FAILED', 'the group has moved to a newer epoch'),
-  119: wrong('INVALID_REGULAR_EXPRESSION', 'the broker refused the regular expression'),
+  128: wrong('INVALID_REGULAR_EXPRESSION', 'the broker refused the regular expression'),
 } // biome-ignore format: a table reads better in rows
 
 /** `UNKNOWN_TOPIC_OR_PARTITION`, or `error 4711` for a code that is not known here. */
