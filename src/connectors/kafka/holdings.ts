@@ -40,6 +40,20 @@ export class Holdings {
   /** Begins to read these. Does nothing more when everything was lost while it asked where to begin. */
   async assign(committer: Committer, assigned: readonly TopicPartition[]): Promise<void> {
     const { signal } = this.#life
+    try {
+      const starts = await this.#startOf(committer, assigned, signal)
+      if (signal.aborted) return
+      this.#announce(assigned.map((partition) => [partition, starts.get(nameOfPartition(partition)) as Start] as const))
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  async #startOf(
+    committer: Committer,
+    assigned: readonly TopicPartition[],
+    signal: AbortSignal,
+  ): Promise<Map<string, Start>> {
     const isKnown = ({ topic, partition }: TopicPartition): boolean =>
       this.#cluster.topics.get(topic)?.leaders[partition] !== undefined
     if (!assigned.every(isKnown)) await this.#cluster.refresh()
@@ -48,11 +62,11 @@ export class Holdings {
       const start = starts.get(nameOfPartition(partition))
       return start?.isFresh ? [{ ...partition, nextOffset: start.nextOffset }] : []
     })
+    if (signal.aborted) return starts
     await committer.anchor(fresh).catch((error: unknown) => {
       this.#cluster.log.warn({ error: describe(error) }, 'where the group begins could not be stored')
     })
-    if (signal.aborted) return
-    this.#announce(assigned.map((partition) => [partition, starts.get(nameOfPartition(partition)) as Start] as const))
+    return starts
   }
 
   /** Resolves when these are given up: drained and committed, or when `graceMs` or the source's life is over. */

@@ -230,7 +230,7 @@ export class Committer {
     const isOutdated = identity?.generation !== sentWith.generation || identity.memberId !== sentWith.memberId
     if (REFUSES_THE_MEMBER.has(code) && !(code === ILLEGAL_GENERATION && isOutdated)) {
       this.#membership.suspect()
-      throw error
+      throw new HeadgateError('HG_FENCED', error.message, { cause: error })
     }
     if (!WHILE_IT_REBALANCES.has(code) || performance.now() >= deadline) {
       throw new HeadgateError('HG_COMMIT_FAILED', error.message, { cause: error })

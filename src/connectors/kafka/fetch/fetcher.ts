@@ -246,6 +246,10 @@ export class Fetcher {
     partition.failures = 0
     if (answer.preferredReadReplica >= 0 && answer.preferredReadReplica !== partition.replica) {
       partition.replica = answer.preferredReadReplica
+      this.#cluster.log.debug(
+        { partition: partition.name, broker: partition.replica },
+        'reading a replica that is near',
+      )
       partition.replicaUntilMs = nowMs + REPLICA_MS
     }
     const { records } = answer

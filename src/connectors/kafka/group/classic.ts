@@ -23,6 +23,7 @@ import {
   GRACE_SHARE,
   type GroupContext,
   type Identity,
+  isFatal,
   type Membership,
 } from './membership.ts'
 import { Ticker } from './ticker.ts'
@@ -131,7 +132,7 @@ export class ClassicMembership implements Membership {
       } catch (error) {
         if (this.#isLeaving) return
         this.failure = asError(error)
-        if (this.failure.code !== 'HG_CONNECTION_LOST' && this.failure.code !== 'HG_COMMIT_FAILED') {
+        if (isFatal(this.failure)) {
           this.#loseAll()
           this.#context.events.fail(this.failure)
           return
@@ -268,7 +269,7 @@ export class ClassicMembership implements Membership {
       } catch (error) {
         this.failure = asError(error)
         cluster.log.warn({ error: this.failure.message }, 'a heartbeat was not answered')
-        if (this.failure.code !== 'HG_CONNECTION_LOST') this.#context.events.fail(this.failure)
+        if (isFatal(this.failure)) this.#context.events.fail(this.failure)
       }
       this.checkSession()
       if (!this.#beats || this.#generation < 0) return

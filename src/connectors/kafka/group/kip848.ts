@@ -23,6 +23,7 @@ import {
   GRACE_SHARE,
   type GroupContext,
   type Identity,
+  isFatal,
   type Membership,
 } from './membership.ts'
 import { Ticker } from './ticker.ts'
@@ -132,7 +133,7 @@ export class Kip848Membership implements Membership {
       } catch (error) {
         if (this.#isLeaving) return
         this.failure = asError(error)
-        if (this.failure.code !== 'HG_CONNECTION_LOST') {
+        if (isFatal(this.failure)) {
           this.#loseAll()
           this.#context.events.fail(this.failure)
           return
@@ -230,7 +231,7 @@ export class Kip848Membership implements Membership {
         if (this.#isLeaving || this.#life !== life) return
         const failure = asError(error)
         this.#context.cluster.log.warn({ error: failure.message }, 'an assignment could not be taken up')
-        if (failure.code !== 'HG_CONNECTION_LOST') this.#context.events.fail(failure)
+        if (isFatal(failure)) this.#context.events.fail(failure)
         else this.#target ??= target
       })
       .finally(() => {

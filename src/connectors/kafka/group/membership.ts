@@ -67,3 +67,8 @@ export function asError(error: unknown): HeadgateError {
   if (error instanceof HeadgateError) return error
   return new HeadgateError('HG_INVARIANT', `the group membership failed: ${describe(error)}`, { cause: error })
 }
+
+/** True where going on cannot help: an option, a permission or what is stored must be put right first. */
+export function isFatal({ code }: HeadgateError): boolean {
+  return code === 'HG_OPTION_INVALID' || code === 'HG_STORAGE' || code === 'HG_INVARIANT'
+}

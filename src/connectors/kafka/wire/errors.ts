@@ -108,7 +108,7 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   78: lost('OFFSET_NOT_AVAILABLE', 'retry', 'the leader is new and does not know its high watermark yet'),
   79: meaning('MEMBER_ID_REQUIRED', 'retry', 'HG_CONNECTION_LOST', 'the member has to join with the id that it was given'),
   81: wrong('GROUP_MAX_SIZE_REACHED', "the group has as many members as the broker's group.max.size allows"),
-  82: fencing('FENCED_INSTANCE_ID', 'another process has joined with the same `groupInstanceId`: each process needs its own'),
+  82: wrong('FENCED_INSTANCE_ID', 'another process has joined with the same `groupInstanceId`: each process needs its own'),
   87: meaning('INVALID_RECORD', 'none', 'HG_RECORD_REJECTED', 'the broker refused the record as invalid (a compacted topic needs keys)'),
   88: lost('UNSTABLE_OFFSET_COMMIT', 'retry', 'a transaction that holds offsets of this partition is not finished yet'),
   89: lost('THROTTLING_QUOTA_EXCEEDED', 'retry', 'a quota is used up'),
