@@ -6,7 +6,7 @@ const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, 
 const alias = [
   { find: /^headgate$/, replacement: source('index.ts') },
   { find: /^headgate\/(conformance|console|limit|telemetry)$/, replacement: source('$1/index.ts') },
-  { find: /^headgate\/(memory|log|file)$/, replacement: source('connectors/$1/index.ts') },
+  { find: /^headgate\/(memory|log|file|kafka)$/, replacement: source('connectors/$1/index.ts') },
 ]
 
 // unit: in one process, no child processes, seconds. integration: real processes, the built package, the simulation.

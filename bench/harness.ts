@@ -58,6 +58,8 @@ export interface Result {
   readonly peers: Readonly<Record<string, number>>
   readonly ratio: Readonly<Record<string, number>>
   readonly goal: Readonly<Record<string, number>>
+  /** Less is better: a goal is then the most that the ratio may be. */
+  readonly lower?: boolean
   /** True when every goal was measured and met; null when a goal's peer was skipped and no other goal was missed. */
   readonly holds: boolean | null
   readonly skipped: Readonly<Record<string, string>>
@@ -156,10 +158,11 @@ export async function measureRow(
 export function verdict(
   goals: Readonly<Record<string, number>>,
   ratio: Readonly<Record<string, number>>,
+  lower = false,
 ): boolean | null {
   const outcomes = Object.entries(goals).map(([label, goal]) => {
     const measured = ratio[label]
-    return measured === undefined ? null : measured >= goal
+    return measured === undefined ? null : lower ? measured <= goal : measured >= goal
   })
   if (outcomes.includes(false)) return false
   return outcomes.includes(null) || outcomes.length === 0 ? null : true

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- engine|log|anchor|overload|console|doctor`: runs one benchmark and prints each row beside its named peers, all measured in
+ * `npm run bench -- BENCH`, see `USAGE`: runs one benchmark and prints each row beside its named peers, all measured in
  * this same run. `--json` prints the figures for a machine, `--repeats N` sets how often (default 5), `--only text`
  * takes the rows whose names contain the text. The exit code says whether every goal holds
  * (with `--smoke`: whether every side could be measured).
@@ -16,16 +16,20 @@ import { bench as consoleBench } from './console.ts'
 import { doctorBench } from './doctor.ts'
 import { bench as engine } from './engine.ts'
 import { type Bench, formatValue, measureRow, type Result } from './harness.ts'
+import { kafka } from './kafka.ts'
 import { bench as log } from './log.ts'
 import { overloadHttp } from './overload/http/bench.ts'
 import { overload } from './overload.ts'
 
-const USAGE = `npm run bench -- <engine|log|anchor|overload|console|doctor> [options]
+const BENCHES: readonly string[] = ['engine', 'log', 'anchor', 'kafka', 'overload', 'console', 'doctor']
+
+const USAGE = `npm run bench -- <engine|log|anchor|kafka|overload|console|doctor> [options]
 
   engine   the cost of a record in the engine: Effect Stream, RxJS, Node streams, p-limit
   log      durable appends and reads of the embedded log: raw LMDB, Redis Streams
   anchor   the payment example against an API that sustains 20,000 requests a minute
   console  what open pages cost, and how soon an API that was killed is shown
+  kafka    the Kafka source on a broker started for it: KafkaJS by hand, Confluent's Parallel Consumer
   overload the limiters on a simulated downstream: Vegas, Gradient2, Envoy, Vector ARC, failsafe-go, AWS, fixed
   doctor   planted causes in virtual time: the doctor beside the boundary rule, Clinic's categories, highest latency
 
@@ -35,7 +39,9 @@ const USAGE = `npm run bench -- <engine|log|anchor|overload|console|doctor> [opt
   --smoke       fail only on a side that could not be measured, not on a missed goal: a shared machine is no judge
   --seconds N   anchor: how long one run takes (default 60)
   --backlog N   anchor: the larger backlog, in records (default 10,000,000)
-  --scenario T  overload: only scenarios whose name contains T; 'random' for the never-tuned, 'tuning' for the others
+  --broker H:P  kafka: use this broker, which must be fresh, instead of starting one
+  --scenario T  kafka: only scenarios whose name contains T
+                overload: only scenarios whose name contains T; 'random' for the never-tuned, 'tuning' for the others
   --algorithm T overload: only algorithms whose name contains T
   --seed N      overload: only this seed, and another set of never-tuned scenarios
   --plots DIR   overload: write the plots of five scenarios into DIR, and nothing else
@@ -68,6 +74,11 @@ function verdictText(holds: boolean | null): string {
   return holds === null ? 'not measured' : holds ? 'holds' : 'MISSED'
 }
 
+function goalText(goal: number, ratio: number | undefined, lower: boolean): string {
+  const met = ratio !== undefined && (lower ? ratio <= goal : ratio >= goal)
+  return `${lower ? '≤' : '≥'} ${goal.toFixed(2)}${ratio === undefined ? '' : met ? ' ✓' : ' ✗'}`
+}
+
 function print(name: string, results: readonly Result[]): void {
   const cpu = cpus()[0]?.model.trim() ?? 'unknown CPU'
   console.log(`bench ${name} · Node.js ${process.version} · ${availableParallelism()} × ${cpu}`)
@@ -87,7 +98,7 @@ function print(name: string, results: readonly Result[]): void {
         label,
         value === undefined ? '–' : `${formatValue(value)} ${row.unit}`,
         ratio === undefined ? '–' : ratio.toFixed(2),
-        goal === undefined ? '' : `≥ ${goal.toFixed(2)}${ratio === undefined ? '' : ratio >= goal ? ' ✓' : ' ✗'}`,
+        goal === undefined ? '' : goalText(goal, ratio, row.lower ?? false),
       ])
     }
   }
@@ -116,6 +127,7 @@ async function main(): Promise<boolean> {
       backlog: { type: 'string', default: '10000000' },
       scenario: { type: 'string', default: '' },
       algorithm: { type: 'string', default: '' },
+      broker: { type: 'string' },
       seed: { type: 'string' },
       plots: { type: 'string' },
       http: { type: 'boolean', default: false },
@@ -124,11 +136,7 @@ async function main(): Promise<boolean> {
     },
   })
   const name = positionals[0]
-  if (
-    values.help ||
-    name === undefined ||
-    !['engine', 'log', 'anchor', 'overload', 'console', 'doctor'].includes(name)
-  ) {
+  if (values.help || name === undefined || !BENCHES.includes(name)) {
     console.log(USAGE)
     return values.help
   }
@@ -138,12 +146,7 @@ async function main(): Promise<boolean> {
     if (values.json) console.log(JSON.stringify({ bench: 'doctor', rows }, null, 2))
     return values.smoke || rows.every(({ holds }) => holds !== false)
   }
-  const results =
-    name === 'anchor'
-      ? await anchor({ seconds: positive('seconds', values.seconds), backlog: positive('backlog', values.backlog) })
-      : name === 'console'
-        ? await runConsole(positive('repeats', values.repeats), values.only)
-        : await runRows(name === 'engine' ? engine : log, positive('repeats', values.repeats), values.only)
+  const results = await measured(name, values)
   if (values.json) console.log(JSON.stringify({ bench: name, rows: results }, null, 2))
   else print(name, results)
   const reasons = results.flatMap((row) => Object.values(row.skipped))
@@ -156,6 +159,25 @@ async function runConsole(repeats: number, only: string): Promise<Result[]> {
     ? await runRows(consoleBench, repeats, only)
     : []
   return 'a killed API is shown'.includes(only) ? [...rows, await killedApi(repeats)] : rows
+}
+
+interface RowValues {
+  readonly seconds: string
+  readonly backlog: string
+  readonly repeats: string
+  readonly only: string
+  readonly scenario: string
+  readonly smoke: boolean
+  readonly broker?: string | undefined
+}
+
+async function measured(name: string, values: RowValues): Promise<Result[]> {
+  const { seconds, backlog, scenario, smoke, broker = null } = values
+  const repeats = positive('repeats', values.repeats)
+  if (name === 'anchor') return anchor({ seconds: positive('seconds', seconds), backlog: positive('backlog', backlog) })
+  if (name === 'kafka') return kafka({ scenario, smoke, broker, repeats })
+  if (name === 'console') return runConsole(repeats, values.only)
+  return runRows(name === 'engine' ? engine : log, repeats, values.only)
 }
 
 interface OverloadValues {

@@ -14,6 +14,7 @@ export type {
   RouteOptions,
   SinkOptions,
   StageOptions,
+  TransactionOfPipeline,
 } from './builder/option-types.ts'
 export { Pipeline, type PipelineStart, pipeline, type SourceGiven, type ValueOf } from './builder/pipeline.ts'
 export { adaptive, deadLetter, exponential, fixed, perMinute, perSecond, skip, stop } from './builder/policies.ts'

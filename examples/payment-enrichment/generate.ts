@@ -1,19 +1,21 @@
 /**
- * Writes payments into the embedded log, at 100,000 a minute unless told otherwise. `npm start` and `npm run compare`
+ * Writes payments into the embedded log, or into Kafka with `--kafka HOST:PORT`, at 100,000 a minute unless told otherwise. `npm start` and `npm run compare`
  * start it; alone: `npx tsx examples/payment-enrichment/generate.ts --path DIR --for 60s`. It is open-loop: it never
  * waits for the pipeline, and each payment is stamped with the time at which it was meant to arrive.
  * It prints `{"ready":true}` once the topics are there, then `{"generated":n}` each second and at its end.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { openLog } from 'headgate/log'
 import { Arrivals, type Phase } from './arrivals.ts'
 import { durationFlag, endWithParent, numberFlag } from './flags.ts'
+import type { Payment } from './payment.ts'
 import { paymentMaker } from './payment-maker.ts'
+import { openKafkaWriter, openLogWriter } from './payment-writer.ts'
 
 const { values: flags } = parseArgs({
   options: {
     path: { type: 'string', default: process.env['HEADGATE_LOG'] ?? './headgate-payments' },
+    kafka: { type: 'string' },
     'per-minute': { type: 'string' },
     for: { type: 'string' },
     count: { type: 'string' },
@@ -25,7 +27,6 @@ const { values: flags } = parseArgs({
   },
 })
 
-const PARTITIONS = 8
 const EVERY_MS = 50
 /** After a pause of the machine the schedule is far ahead: it is caught up in writes of this size. */
 const MOST_PER_WRITE = 10_000
@@ -45,8 +46,7 @@ const stop = (): void => {
 process.once('SIGTERM', stop).once('SIGINT', stop)
 if (flags.child) endWithParent(stop)
 
-const log = await openLog(flags.path)
-for (const topic of ['payments', 'enriched', 'payments.dead']) await log.createTopic(topic, { partitions: PARTITIONS })
+const writer = await (flags.kafka === undefined ? openLogWriter(flags.path) : openKafkaWriter(flags.kafka.split(',')))
 console.log(JSON.stringify({ ready: true }))
 
 const startedAtMs = Date.now()
@@ -63,14 +63,12 @@ for (let elapsedMs = 0; !stopped && generated < most; elapsedMs = Date.now() - s
   const arrived = Math.min(arrivals.dueBy(elapsedMs), most)
   const due = Math.min(arrived, generated + MOST_PER_WRITE)
   if (due > generated) {
-    const batch = []
+    const batch: Payment[] = []
     while (generated < due) {
       generated += 1
-      const timestampMs = startedAtMs + Math.round(arrivals.timeOf(generated))
-      const payment = next(timestampMs)
-      batch.push({ key: payment.accountId, value: payment, timestampMs })
+      batch.push(next(startedAtMs + Math.round(arrivals.timeOf(generated))))
     }
-    await log.append('payments', batch)
+    await writer.write(batch)
   }
   if (elapsedMs - saidAtMs >= SAY_EVERY_MS) {
     saidAtMs = elapsedMs
@@ -80,6 +78,6 @@ for (let elapsedMs = 0; !stopped && generated < most; elapsedMs = Date.now() - s
   if (elapsedMs >= arrivals.endMs) break
   await sleep(EVERY_MS)
 }
-await log.close()
+await writer.close()
 console.log(JSON.stringify({ generated }))
 process.exit(0)

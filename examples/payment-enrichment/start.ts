@@ -20,8 +20,8 @@ import {
   startGenerator,
 } from './processes.ts'
 
-/** Each takes a value. */
-const OWN = ['log', 'per-minute', 'burst-for', 'then-per-minute', 'seed', 'restart-after', 'errors'] as const
+/** Each takes a value. `--kafka HOST:PORT` runs the example on Kafka instead of the embedded log. */
+const OWN = ['log', 'kafka', 'per-minute', 'burst-for', 'then-per-minute', 'seed', 'restart-after', 'errors'] as const
 type Own = (typeof OWN)[number]
 
 /** Splits the command line into our options and those that the CLI is to have. */
@@ -51,6 +51,11 @@ const restartAfterMs = durationFlag('restart-after', own['restart-after'], 5_000
 
 const workspace = mkdtempSync(join(tmpdir(), 'headgate-payments-'))
 const logDirectory = own.log === undefined ? join(workspace, 'log') : resolve(own.log)
+/** Where the payments are: for the generator, for the pipeline, and in words. */
+const place =
+  own.kafka === undefined
+    ? { args: ['--path', logDirectory], env: { HEADGATE_LOG: logDirectory }, words: `log ${logDirectory}` }
+    : { args: ['--kafka', own.kafka], env: { HEADGATE_KAFKA: own.kafka }, words: `Kafka at ${own.kafka}` }
 const errorsTo = own.errors === undefined ? join(workspace, 'children.log') : resolve(own.errors)
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -93,14 +98,12 @@ function runPipeline(url: string): Promise<Ending> {
     {
       env: {
         ...{ ...scriptEnvironment(), HEADGATE_CONSOLE_TOKEN: consoleToken },
-        ...{ HEADGATE_FRAUD_URL: url, HEADGATE_LOG: logDirectory },
+        ...{ HEADGATE_FRAUD_URL: url, ...place.env },
       },
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     },
   )
-  say(
-    `pipeline pid ${child.pid}, fraud API pid ${api!.child.pid}, generator pid ${generator!.pid}, log ${logDirectory}`,
-  )
+  say(`pipeline pid ${child.pid}, fraud API pid ${api!.child.pid}, generator pid ${generator!.pid}, ${place.words}`)
   pipeline = child
   return new Promise((settle) => {
     child.once('error', () => settle({ code: 1, signal: null }))
@@ -119,7 +122,7 @@ async function main(): Promise<number> {
   api = await startFraudApi({ args: ['--seed', String(burst.seed)], errorsTo })
   generator = await startGenerator({
     args: [
-      ...['--path', logDirectory, '--per-minute', String(burst.perMinute), '--for', `${burst.forMs}ms`],
+      ...[...place.args, '--per-minute', String(burst.perMinute), '--for', `${burst.forMs}ms`],
       ...['--then-per-minute', String(burst.thenPerMinute), '--seed', String(burst.seed)],
     ],
     errorsTo,

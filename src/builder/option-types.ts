@@ -25,9 +25,24 @@ export interface CommitOptions {
   readonly records?: number | undefined
 }
 
+export interface TransactionOfPipeline {
+  /** A transaction ends this long after its first write. Default 1,000. */
+  readonly intervalMs?: number | undefined
+  /** It ends earlier once it holds this many records. Default 10,000. */
+  readonly records?: number | undefined
+  /** Names this instance, the same after a restart. Default: a name of its own in each run. */
+  readonly id?: string | undefined
+  /** After this the broker aborts a transaction whose owner has gone. Default 60,000. */
+  readonly timeoutMs?: number | undefined
+}
+
 export interface PipelineOptions {
   readonly admission?: AdmissionOptions | undefined
   readonly commit?: CommitOptions | undefined
+  /** `'exactly-once'`: outputs and progress are committed in one transaction. Default `'at-least-once'`. */
+  readonly delivery?: 'at-least-once' | 'exactly-once' | undefined
+  /** How long transactions are, with `'exactly-once'`. */
+  readonly transaction?: TransactionOfPipeline | undefined
   /** How long a stop lets records in flight finish. Default 25,000. */
   readonly drainMs?: number | undefined
   /** How long a partition that is being taken away may take to finish. Default 20,000. */

@@ -88,6 +88,11 @@ export function choice<const W extends readonly [string, ...string[]]>(
   return document(z.enum(advice.words).optional(), advice, expected, advice.fallback)
 }
 
+/** A short text, without a default when `fallback` is a sentence. */
+export function text(advice: Advice & { readonly fallback: string }): z.ZodOptional<z.ZodString> {
+  return document(z.string().min(1).max(200).optional(), advice, 'a text of 1 to 200 characters', advice.fallback)
+}
+
 /** A value that a helper such as `deadLetter()` makes, recognized by `accepts`. */
 export function made<T>(
   advice: Advice & { readonly accepts: (value: unknown) => value is T; readonly expected: string; fallback: string },

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import type { FailurePolicy } from '../model/plan.ts'
 import { KIB, MAX_TIMER_MS, MIB } from '../model/units.ts'
-import { described, MOST_BYTES, MOST_RECORDS, made, whole, wholeOr } from './option.ts'
+import { choice, described, MOST_BYTES, MOST_RECORDS, made, text, whole, wholeOr } from './option.ts'
 import { isFailurePolicy } from './recognize.ts'
 
 /** `onFailure`, which every place that a record can fail at has. */
@@ -94,6 +94,55 @@ export const pipelineSchema = z.strictObject({
       })
       .prefault({}),
     { expected: 'an object of options', fallback: 'see below', about: 'How often progress is stored.' },
+  ),
+  delivery: choice({
+    words: ['at-least-once', 'exactly-once'],
+    fallback: "'at-least-once'",
+    about:
+      'With `exactly-once` outputs and progress are committed in one transaction; sources and sinks must be of one cluster that can.',
+  }),
+  transaction: described(
+    z
+      .strictObject({
+        intervalMs: whole({
+          unit: 'milliseconds',
+          min: 1,
+          max: 900_000,
+          fallback: 1_000,
+          about: 'A transaction ends this long after its first write, and readers see its records only then.',
+          raise: 'the ends of transactions (COMMIT) are a visible share of the time',
+          lower: 'readers should see results sooner',
+        }),
+        records: whole({
+          unit: 'records',
+          min: 1,
+          max: MOST_RECORDS,
+          fallback: 10_000,
+          about: 'It ends earlier once it holds this many records; they stay in flight until then.',
+          raise: 'at high rates transactions follow each other too closely, and `admission` has room for twice as many',
+          lower: 'fewer records should be written again after a failure',
+        }),
+        id: text({
+          fallback: 'a name of its own in each run',
+          about:
+            'Names this instance, the same after a restart and different from every other: a restart then ends at once what the process before it left open.',
+        }),
+        timeoutMs: whole({
+          unit: 'milliseconds',
+          min: 1_000,
+          max: 900_000,
+          fallback: 60_000,
+          about: 'The broker aborts a transaction whose owner has gone after this; readers wait for it that long.',
+          raise: 'transactions are aborted because the broker or the network pauses',
+          lower: 'others should go on sooner after a process was killed that had no `id`',
+        }),
+      })
+      .prefault({}),
+    {
+      expected: 'an object of options',
+      fallback: 'see below',
+      about: 'How long transactions are, with `exactly-once`.',
+    },
   ),
   drainMs: whole({
     unit: 'milliseconds',

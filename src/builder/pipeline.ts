@@ -19,6 +19,7 @@ import { stop } from './policies.ts'
 import { parseOptions, refuse } from './problems.ts'
 import { entriesOf, isSink, isSource, SOURCE_METHODS } from './recognize.ts'
 import { checkSinks } from './sinks.ts'
+import { checkTransactions, settleTransaction } from './transactions.ts'
 
 /** The same symbol in every copy of the package, so that the CLI recognizes a pipeline of another copy. */
 const PIPELINE: unique symbol = Symbol.for('headgate.pipeline') as never
@@ -76,14 +77,15 @@ export class PipelineStart {
     ...given: S
   ): Flow<ValueOf<S[number]>, Pipeline> {
     const name = this.#name
-    const { onFailure, ...options } = this.#options
+    const { onFailure, transaction, ...options } = this.#options
     const sources = makeSources(name, given, onFailure)
     const scope = { pipeline: name, admission: options.admission, onFailure }
     const line = { scope, stages: [], names: decodeNames(sources.length), order: 'none', batched: false } as const
     return new Flow(line, (flow: FlowPlan) => {
       checkSinks(`pipeline '${name}'`, sources, flow)
       checkLimiters(`pipeline '${name}'`, flow)
-      return new Pipeline({ name, sources, flow, ...options })
+      if (transaction !== undefined) checkTransactions(`pipeline '${name}'`, sources, flow)
+      return new Pipeline({ name, sources, flow, ...options, ...(transaction && { transaction }) })
     })
   }
 }
@@ -98,7 +100,7 @@ export function pipeline(name: string, options?: PipelineOptions): PipelineStart
 
 function parsePipeline(name: string, given: PipelineOptions | undefined) {
   const where = `pipeline '${name}'`
-  const { onFailure = stop(), ...options } = parseOptions(pipelineSchema, given, where)
+  const { onFailure = stop(), delivery, transaction, ...options } = parseOptions(pipelineSchema, given, where)
   const { maxRecordBytes = Math.min(MIB, options.admission.bytes), ...limits } = options.admission
   if (maxRecordBytes > limits.bytes) {
     refuse(
@@ -107,7 +109,7 @@ function parsePipeline(name: string, given: PipelineOptions | undefined) {
     )
   }
   const admission: AdmissionPlan = { ...limits, maxRecordBytes }
-  return { ...options, admission, onFailure }
+  return { ...options, admission, onFailure, transaction: settleTransaction(where, delivery, transaction, given) }
 }
 
 function makeSources(name: string, given: readonly unknown[], inherited: FailurePolicy): readonly SourcePlan[] {

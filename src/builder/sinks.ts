@@ -19,7 +19,7 @@ export function checkSinks(where: string, sources: readonly SourcePlan[], flow: 
     )
   }
   const names = new Set(namesIn(flow))
-  for (const sink of new Set([...sources.map(({ onFailure }) => onFailure), ...policiesOf(flow)].flatMap(deadSink))) {
+  for (const sink of deadSinksOf(sources, flow)) {
     if (outputs.includes(sink)) {
       refuse(
         `${where}: the sink '${sink.name}' takes both results and dead letters; make a sink of its own for the dead letters`,
@@ -35,11 +35,16 @@ export function checkSinks(where: string, sources: readonly SourcePlan[], flow: 
   }
 }
 
+/** Each once. */
+export function deadSinksOf(sources: readonly SourcePlan[], flow: FlowPlan): Set<Sink<DeadLetter>> {
+  return new Set([...sources.map(({ onFailure }) => onFailure), ...policiesOf(flow)].flatMap(deadSink))
+}
+
 function deadSink(policy: FailurePolicy): Sink<DeadLetter>[] {
   return policy.kind === 'deadLetter' ? [policy.sink] : []
 }
 
-function outputsOf({ end }: FlowPlan): Sink<never>[] {
+export function outputsOf({ end }: FlowPlan): Sink<never>[] {
   return end.kind === 'sink' ? [end.sink] : [...end.branches.values()].flatMap(outputsOf)
 }
 

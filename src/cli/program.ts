@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
+import { addDeadLetterCommands } from './dead-letter/commands.ts'
 import { addDoctorCommand } from './doctor/command.ts'
 import { EXIT } from './failure.ts'
 import { addLogCommands } from './log/commands.ts'
@@ -90,6 +91,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
 
   addDoctorCommand(program, finish)
   addLogCommands(program)
+  addDeadLetterCommands(program, finish)
   return program
 }
 

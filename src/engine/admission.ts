@@ -97,9 +97,12 @@ export class Admission {
     return { records, reason }
   }
 
-  /** What may be pulled now; records and bytes of at least 1, or null. */
+  /**
+   * What may be pulled now; records and bytes of at least 1, or null. What clients hold is counted already, so it may be
+   * handed over even when they hold more than is free: a broker's smallest portion can be larger than the limit.
+   */
   credit(): Credit | null {
-    const records = this.limit().records - this.records - this.#reservedRecords
+    const records = this.#beyondHeld(this.limit().records - this.#records - this.#reservedRecords, this.#heldRecords)
     const bytes = this.#freeBytes()
     return records >= 1 && bytes >= 1 ? { records, bytes } : null
   }
@@ -112,7 +115,13 @@ export class Admission {
 
   /** The first record of every pull may exceed its byte credit, so one record's worth is kept back for each. */
   #freeBytes(): number {
-    const used = this.bytes + this.#reservedBytes
-    return this.limits.bytes - used - (used === 0 ? 0 : (this.#pulls + 1) * this.limits.maxRecordBytes)
+    const used = this.#bytes + this.#reservedBytes
+    const keptBack = used + this.#heldBytes === 0 ? 0 : (this.#pulls + 1) * this.limits.maxRecordBytes
+    return this.#beyondHeld(this.limits.bytes - used - keptBack, this.#heldBytes)
+  }
+
+  /** Of what is free apart from what is held: what is free for more; with nothing of that, to take over what is held. */
+  #beyondHeld(free: number, held: number): number {
+    return free - held >= 1 ? free - held : Math.min(free, held)
   }
 }

@@ -27,6 +27,12 @@ export class ChunkQueue {
     this.#size += chunk.length
   }
 
+  /** Puts it ahead of all others. */
+  unshift(chunk: Chunk): void {
+    this.#chunks.unshift(chunk)
+    this.#size += chunk.length
+  }
+
   /** The next chunk, cut to at most `most`; the caller has seen that the queue is not empty. */
   shift(most: number): Chunk {
     let chunk = this.#chunks.shift() as Chunk

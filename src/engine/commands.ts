@@ -29,6 +29,12 @@ export interface Writer {
   wrote(write: Write, nowMs: number, result: WriteResult | { readonly threw: unknown }): void
 }
 
+/** Where a source stands once the transaction is committed. */
+export interface Progress {
+  readonly source: number
+  readonly positions: readonly Position[]
+}
+
 export type Command =
   /** Pull from a source; answer with `pulled`. */
   | { readonly kind: 'pull'; readonly source: number; readonly credit: Credit; readonly paused: ReadonlySet<string> }
@@ -42,6 +48,10 @@ export type Command =
   | { readonly kind: 'write'; readonly stage: Writer; readonly write: Write }
   /** Commit to a source; answer with `committed`. */
   | { readonly kind: 'commit'; readonly source: number; readonly positions: readonly Position[] }
+  /** Commit the open transaction with this progress, by source; answer with `transactionEnded`. */
+  | { readonly kind: 'commitTransaction'; readonly progress: readonly Progress[] }
+  /** Abort the open transaction; answer with `transactionEnded`. */
+  | { readonly kind: 'abortTransaction' }
   /** A revoked partition is finished and committed, or fenced: the source may give it up. */
   | { readonly kind: 'released'; readonly source: number; readonly partition: string; readonly epoch: number }
 

@@ -5,7 +5,7 @@
 import { SeededRandom } from '../control/random.ts'
 import { type Column, columnAt, type DeadLetter, type Sink } from '../model/connector.ts'
 import { HeadgateError } from '../model/errors.ts'
-import type { FailurePolicy } from '../model/plan.ts'
+import type { FailurePolicy, TransactionPlan } from '../model/plan.ts'
 import type { RecordCounts } from '../model/status.ts'
 import type { Admission } from './admission.ts'
 import { Chunk, type Refs } from './chunk.ts'
@@ -17,6 +17,7 @@ import type { LimiterPool } from './limiter-pool.ts'
 import type { Lot } from './lot.ts'
 import type { Partition } from './partition.ts'
 import type { Inlet } from './stage.ts'
+import { Transaction } from './transaction.ts'
 
 export class Core {
   readonly ports: Ports
@@ -31,6 +32,8 @@ export class Core {
   readonly deadLetters = new Map<Sink<DeadLetter>, Inlet>()
   /** By the name of the limiter that stages share, or of the stage that has its own. */
   readonly limiters = new Map<string, LimiterPool>()
+  /** Null where records are delivered at least once. */
+  readonly transaction: Transaction | null
   commands: Command[] = []
   /** Engine time + this = epoch time. */
   wallOffsetMs: number
@@ -52,13 +55,21 @@ export class Core {
   /** Set by `halt` until the engine has taken out what waits: nothing moves in between. */
   failedNow = false
 
-  constructor(ports: Ports, admission: Admission, seed: number, nowMs: number, wallOffsetMs: number) {
+  constructor(
+    ports: Ports,
+    admission: Admission,
+    seed: number,
+    nowMs: number,
+    wallOffsetMs: number,
+    transaction?: TransactionPlan,
+  ) {
     this.ports = ports
     this.admission = admission
     this.random = new SeededRandom(seed)
     this.nowMs = nowMs
     this.loopMs = nowMs
     this.wallOffsetMs = wallOffsetMs
+    this.transaction = transaction === undefined ? null : new Transaction(this, transaction)
   }
 
   latencyOf(stage: string): Histogram {

@@ -48,7 +48,8 @@ export class Engine {
   constructor(plan: Plan, ports: Ports, options: EngineOptions) {
     this.plan = plan
     const admission = new Admission(plan.admission, options.nowMs)
-    this.#core = new Core(ports, admission, options.seed, options.nowMs, options.wallOffsetMs)
+    const { nowMs, wallOffsetMs } = options
+    this.#core = new Core(ports, admission, options.seed, nowMs, wallOffsetMs, plan.transaction)
     this.#flow = layOut(this.#core, plan, options.learned ?? {})
     this.#batchRecords = batchRecords(plan)
     this.#limits = new StageLimitsBook(this.#flow.calls.map((call) => call.plan))
@@ -59,6 +60,7 @@ export class Engine {
       ({ source }, index) =>
         new Intake(this.#core, source, index, this.#flow.heads[index]!, commit, () => partitions++),
     )
+    this.#core.transaction?.of(this.#intakes)
   }
 
   // ── Inputs ───────────────────────────────────────────────────────────────
@@ -139,6 +141,13 @@ export class Engine {
     }
   }
 
+  /** `commitTransaction` or `abortTransaction` was carried out, or threw. */
+  transactionEnded(thrown: unknown): void {
+    const { transaction } = this.#core
+    transaction?.ended(thrown === null ? null : classify(thrown))
+    if (transaction?.over === true) this.stop()
+  }
+
   observed(heap: { usedBytes: number; limitBytes: number }, wallOffsetMs: number): void {
     this.#core.admission.observeHeap(heap.usedBytes, heap.limitBytes)
     this.#core.wallOffsetMs = wallOffsetMs
@@ -211,6 +220,7 @@ export class Engine {
         if (core.failedNow) this.#purgeAfterFailure()
         if (stages[index]!.step(core.loopMs)) moved = true
       }
+      if (core.transaction?.step(core.loopMs) === true) moved = true
     }
     if (core.failedNow) this.#purgeAfterFailure()
     this.#setFloor()
@@ -219,6 +229,7 @@ export class Engine {
     const finished = core.counts.inFlight === 0 && (core.flushing || core.draining || core.halted)
     for (const intake of this.#intakes) intake.commit(finished)
     this.#pull()
+    if (!this.#intakes.some((intake) => intake.pulling)) core.transaction?.pullsNothing(core.loopMs)
     for (const stage of stages) stage.account(core.nowMs)
   }
 
@@ -233,6 +244,7 @@ export class Engine {
     let wake = Number.POSITIVE_INFINITY
     for (const stage of this.#flow.stages) wake = Math.min(wake, stage.wakeMs(this.#core.loopMs))
     for (const intake of this.#intakes) wake = Math.min(wake, intake.wakeMs())
+    wake = Math.min(wake, this.#core.transaction?.wakeMs() ?? wake)
     return wake
   }
 
@@ -240,7 +252,9 @@ export class Engine {
   get finished(): boolean {
     const core = this.#core
     if (core.counts.inFlight > 0 || !(core.flushing || core.draining || core.halted)) return false
-    return this.#intakes.every((intake) => !intake.pulling && !intake.committing && !intake.dirty)
+    const over = core.transaction?.over === true
+    if (core.transaction?.idle === false) return false
+    return this.#intakes.every((intake) => !intake.pulling && !intake.committing && (over || !intake.dirty))
   }
 
   get failure(): HeadgateError | null {

@@ -11,9 +11,9 @@ import { CHUNK_RECORDS, Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
 import { HotKeys } from './hot-keys.ts'
 import { LaneClock } from './lane-clock.ts'
-import type { Ledger } from './ledger.ts'
-import { columnsOf, Lot } from './lot.ts'
+import { columnsOf, completeDone, Lot } from './lot.ts'
 import { Partition } from './partition.ts'
+import { type Committing, endGrace, pressesForCommit, proposalOf } from './proposal.ts'
 import type { Inlet } from './stage.ts'
 
 /** A pull takes no more than this at once: what it brings is worked off while it is still in the processor's cache. */
@@ -45,7 +45,7 @@ export class Intake {
   #reason = 'starting'
   readonly #lane: LaneClock
   readonly hotKeys = new HotKeys()
-  #committing: { partition: Partition; completed: number; stored: number }[] | null = null
+  #committing: Committing[] | null = null
   /** After a commit that was refused as stale: these are committed one by one, to find out which of them it was. */
   readonly #apart = new Set<Partition>()
   #committedAtMs: number
@@ -160,6 +160,7 @@ export class Intake {
     if (this.#core.draining) return 'draining'
     if (this.#core.paused) return 'paused'
     if (this.pulling) return 'pulling'
+    if (this.#core.transaction?.withholds === true) return 'transaction'
     if (this.partitions.size === 0) return 'no-partitions'
     return this.#target.room() > 0 ? 'running' : 'blocked'
   }
@@ -240,7 +241,7 @@ export class Intake {
   commit(final: boolean): void {
     const { nowMs } = this.#core
     this.#commitDueMs = Number.POSITIVE_INFINITY
-    if (this.#committing !== null) return
+    if (this.#committing !== null || this.#core.transaction !== null) return
     let dirty: Partition[] = []
     let completions = 0
     let urgent = final || this.#apart.size > 0
@@ -272,6 +273,34 @@ export class Intake {
     this.#committedAtMs = nowMs
     this.#commitDueMs = Number.POSITIVE_INFINITY
     this.#core.commands.push({ kind: 'commit', source: this.index, positions })
+  }
+
+  // ── Committing in a transaction ──────────────────────────────────────────
+
+  get pressesForCommit(): boolean {
+    return pressesForCommit(this.partitions.values(), this.#core.admission.limits.uncommittedRecords)
+  }
+
+  /** What a transaction is to store; null when the metadata cannot carry it. */
+  propose(): readonly Position[] | null {
+    const proposal = proposalOf(this.partitions.values(), this.source.capabilities.metadataBytes)
+    this.#committing = proposal === null || proposal.positions.length === 0 ? null : proposal.committing
+    return proposal?.positions ?? null
+  }
+
+  withdraw(): void {
+    this.#committing = null
+  }
+
+  releaseRevoked(): boolean {
+    return endGrace(this.partitions.values(), this.#core.nowMs)
+  }
+
+  /** The transaction has ended; what is stale in it the source tells by itself. */
+  settleProposal(error: HeadgateError | null): void {
+    if (this.#committing === null) return
+    if (error?.code !== 'HG_FENCED') this.committed(error)
+    this.#committing = null
   }
 
   #nextApart(dirty: Partition[]): Partition[] {
@@ -374,16 +403,6 @@ export class Intake {
       byPartition: most.slice(0, MOST_PARTITIONS_SHOWN).map((partition) => partition.status()),
     }
   }
-}
-
-/** Settles those rows of a new lot that were done before this assignment; returns the others. */
-function completeDone(ledger: Ledger, { columns: { offsets }, span }: Lot): number[] {
-  const fresh: number[] = []
-  for (let row = 0; row < offsets.length; row += 1) {
-    if (ledger.wasDone(offsets[row] as number)) ledger.complete(span, row)
-    else fresh.push(row)
-  }
-  return fresh
 }
 
 const COUNTED: number[] = []

@@ -41,6 +41,8 @@ export class Item {
   pending = 1
   /** Of a root: the bits of those that ended. */
   fate = 0
+  /** Of a root: items that came from it and are in the open transaction. */
+  joined = 0
   /** Of a root: a call was made for it, so draining finishes it rather than giving it back. */
   started = false
   /** Attempts at the present stage; `charged` are those that count against `retry.attempts`. */

@@ -5,11 +5,13 @@
  * stuck record costs next to nothing. Completion is O(1), and so is the bound of the commit's size.
  * Invariant: the first span is open, and no two neighbours are both done; a position never moves backward.
  */
-import { type Column, columnAt } from '../model/connector.ts'
+import { type Column, columnAt, type Position } from '../model/connector.ts'
 import { doneSetBytesBound, encodeDoneSet, type Runs } from './done-set.ts'
 
 const NO_NUMBERS = new Float64Array(0)
 const NO_FLAGS = new Uint8Array(0)
+/** In `Span.done`, beside 0 and 1: done if the transaction that is about to end is committed. */
+const PROPOSED = 2
 
 /** Records delivered together, and which of them are done. Only the ledger changes it. */
 export class Span {
@@ -50,6 +52,7 @@ export class Ledger {
   #lastOffset = -1
   /** The sum of the spans' bounds. */
   #runsBound = 0
+  #proposed = 0
   readonly #startOffset: number
   /** Done before this assignment, and not yet delivered again. */
   readonly #prior: Runs
@@ -166,6 +169,54 @@ export class Ledger {
     this.#runsBound -= 1
   }
 
+  // ── What a transaction that is about to end would complete ───────────────
+
+  /** Counts the row as done in `proposedPosition`, and nowhere else, until it is withdrawn. */
+  propose(span: Span, row: number): void {
+    if (span.left === 0 || span.done[row] !== 0) return
+    span.done[row] = PROPOSED
+    this.#proposed += 1
+  }
+
+  withdraw(span: Span, row: number): void {
+    if (span.left === 0 || span.done[row] !== PROPOSED) return
+    span.done[row] = 0
+    this.#proposed -= 1
+  }
+
+  /** Rows that are proposed. */
+  get proposed(): number {
+    return this.#proposed
+  }
+
+  /** The position with what is proposed counted as done; null when `maxBytes` cannot carry all that is done ahead. */
+  proposedPosition(maxBytes: number): Pick<Position, 'nextOffset' | 'doneAhead'> | null {
+    const runs: Runs = []
+    let nextOffset = -1
+    let start = -1
+    for (let span = this.#first; span !== null; span = span.next) {
+      if (span.left === 0) {
+        if (nextOffset >= 0 && start < 0) start = span.firstOffset
+        continue
+      }
+      const { done, offsets } = span
+      for (let row = span.low; row < done.length; row += 1) {
+        const offset = offsets[row] as number
+        if (done[row] !== 0) {
+          if (nextOffset >= 0 && start < 0) start = offset
+        } else if (nextOffset < 0) nextOffset = offset
+        else if (start >= 0) {
+          runs.push(start, offset)
+          start = -1
+        }
+      }
+    }
+    if (nextOffset < 0) nextOffset = this.#delivered === 0 ? this.#startOffset : this.#lastOffset + 1
+    else if (start >= 0) runs.push(start, this.#lastOffset + 1)
+    const doneAhead = encodeDoneSet(nextOffset, this.#withPrior(runs, nextOffset), Number.POSITIVE_INFINITY)
+    return doneAhead !== null && doneAhead.length > maxBytes ? null : { nextOffset, doneAhead }
+  }
+
   /** What `Position.doneAhead` carries: the runs done beyond the watermark, in at most `maxBytes`. */
   doneAhead(maxBytes: number): Uint8Array | null {
     if (this.#runsBound === 0 && !this.hasPrior) return null
@@ -192,11 +243,11 @@ export class Ledger {
       }
     }
     if (start >= 0) runs.push(start, this.#lastOffset + 1)
-    return this.#withPrior(runs)
+    return this.#withPrior(runs, this.nextOffset)
   }
 
-  #withPrior(runs: Runs): Runs {
-    const from = Math.max(this.nextOffset, this.#lastOffset + 1)
+  #withPrior(runs: Runs, nextOffset: number): Runs {
+    const from = Math.max(nextOffset, this.#lastOffset + 1)
     for (let index = this.#priorAt; index < this.#prior.length; index += 2) {
       const start = Math.max(from, this.#prior[index] as number)
       const end = this.#prior[index + 1] as number

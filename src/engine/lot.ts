@@ -4,7 +4,7 @@
  */
 import type { Column, RecordBatch, RecordColumns } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
-import type { Span } from './ledger.ts'
+import type { Ledger, Span } from './ledger.ts'
 import type { Partition } from './partition.ts'
 
 export class Lot {
@@ -79,4 +79,14 @@ export function columnsOf(batch: RecordBatch): RecordColumns {
     made.bytes[index] = bytes
   }
   return made
+}
+
+/** Settles those rows of a new lot that were done before this assignment; returns the others. */
+export function completeDone(ledger: Ledger, { columns: { offsets }, span }: Lot): number[] {
+  const fresh: number[] = []
+  for (let row = 0; row < offsets.length; row += 1) {
+    if (ledger.wasDone(offsets[row] as number)) ledger.complete(span, row)
+    else fresh.push(row)
+  }
+  return fresh
 }

@@ -7,7 +7,7 @@
  */
 import { backoffMs } from '../control/backoff.ts'
 import type { WriteOutcome, WriteResult } from '../model/connector.ts'
-import { classify, HeadgateError } from '../model/errors.ts'
+import { classify, type HeadgateError } from '../model/errors.ts'
 import type { SinkPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
 import { formatCount } from '../model/units.ts'
@@ -19,9 +19,11 @@ import type { Core } from './core.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { DEAD_LETTERED, type Item, isFenced, RETURNED, WRITTEN } from './item.ts'
 import { Lanes } from './lanes.ts'
+import { miscounted, rejected } from './sink-error.ts'
 import type { Place, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 import { TimerHeap } from './timer-heap.ts'
+import { type SinkSide, TransactedWrites } from './transacted-writes.ts'
 import { Write } from './write.ts'
 
 /** Items to be written again once they are due. */
@@ -48,6 +50,8 @@ export class SinkStage implements Stage, Writer {
   readonly #writes = new Set<Write>()
   readonly #meter: StageMeter
   readonly #limit: number
+  /** Null where records are delivered at least once. */
+  readonly #held: TransactedWrites | null
   /** Nothing else is written while something is to be written again. */
   readonly #strict: boolean
   #againRecords = 0
@@ -64,11 +68,24 @@ export class SinkStage implements Stage, Writer {
     this.name = plan.name
     this.#role = role
     const { atomic, maxInFlightWrites } = plan.sink.capabilities
-    this.#strict = plan.order !== 'none' && atomic
+    // Writes of a transaction keep their order, and one that fails takes all of them with it.
+    const order = core.transaction === null ? plan.order : 'none'
+    this.#strict = order !== 'none' && atomic
     this.#limit = this.#strict ? 1 : maxInFlightWrites
     this.#lanes =
-      plan.order === 'none' || atomic ? null : new Lanes(plan.order, (item) => this.#queue.push(Chunk.ofItems([item])))
+      order === 'none' || atomic ? null : new Lanes(order, (item) => this.#queue.push(Chunk.ofItems([item])))
     this.#meter = new StageMeter(this.#limit, core.nowMs, core.latencyOf(plan.name))
+    this.#held = core.transaction === null ? null : new TransactedWrites(core, core.transaction, this.#side())
+  }
+
+  #side(): SinkSide {
+    return {
+      plan: this.plan,
+      queue: this.#queue,
+      meter: this.#meter,
+      takesDeadLetters: this.#role.deadLettersOf !== null,
+      succeeded: (chunks, records) => this.#succeeded(chunks, records),
+    }
   }
 
   /** A sink that writes whole batches lets the next one fill up until it has taken the last. */
@@ -83,6 +100,10 @@ export class SinkStage implements Stage, Writer {
   }
 
   #accept(chunk: Chunk): void {
+    if (this.#held?.over === true) {
+      for (const item of chunk.toItems()) this.#core.finish(item, RETURNED)
+      return
+    }
     this.#meter.entered += chunk.length
     const lanes = this.#lanes
     if (lanes === null && chunk.lot !== null) {
@@ -118,6 +139,8 @@ export class SinkStage implements Stage, Writer {
     const again = this.#again.peek()
     if (again === undefined && this.#queue.size === 0)
       return this.#lanes !== null && this.#lanes.waiting > 0 ? 'key' : 'idle'
+    const gate = this.#held?.gate(nowMs) ?? null
+    if (gate !== null) return gate
     if (this.#writes.size >= this.#limit) return 'concurrency'
     if (this.#pausedUntilMs > nowMs) return 'backoff'
     if (again !== undefined && again.dueMs > nowMs && (this.#strict || this.#queue.size === 0)) return 'backoff'
@@ -175,6 +198,7 @@ export class SinkStage implements Stage, Writer {
     this.#inFlightRecords += write.records
     this.#inFlightBytes += write.bytes
     this.#meter.started(first, write.records)
+    this.#held?.started(write)
     this.#core.commands.push({ kind: 'write', stage: this, write })
   }
 
@@ -198,13 +222,14 @@ export class SinkStage implements Stage, Writer {
     this.#inFlightRecords -= write.records
     this.#inFlightBytes -= write.bytes
     this.#meter.ended(nowMs - write.startedMs, write.records)
-    if (result === 'written') {
+    if (this.#held !== null) {
+      this.#held.ended(write, result)
+    } else if (result === 'written') {
       this.#succeeded(write.chunks, write.records)
     } else if ('threw' in result) {
       this.#threw(write.toItems(), classify(result.threw), nowMs)
     } else if (result.length !== write.records) {
-      const message = `sink '${this.name}' gave ${result.length} outcomes for ${write.records} records; it must give one for each`
-      this.#core.halt(new HeadgateError('HG_INVARIANT', message))
+      this.#core.halt(miscounted(this.name, result.length, write.records))
       for (const item of write.toItems()) this.#core.finish(item, RETURNED)
     } else {
       this.#settleEach(write.toItems(), result, nowMs)
@@ -285,7 +310,8 @@ export class SinkStage implements Stage, Writer {
   }
 
   wakeMs(): number {
-    if (this.#reason !== 'backoff') return Number.POSITIVE_INFINITY
+    // The transaction wakes for itself.
+    if (this.#reason !== 'backoff' || this.#held !== null) return Number.POSITIVE_INFINITY
     const again = this.#again.peek()
     const waitsForAgain = again !== undefined && (this.#strict || this.#queue.size === 0)
     return waitsForAgain ? Math.max(this.#pausedUntilMs, again.dueMs) : this.#pausedUntilMs
@@ -313,7 +339,7 @@ export class SinkStage implements Stage, Writer {
 
   /** What a drain waits for here, in words; null when nothing. */
   waitingFor(): string | null {
-    const waiting = this.#queue.size + this.#againRecords + this.#inFlightRecords
+    const waiting = this.#queue.size + this.#againRecords + this.#inFlightRecords + (this.#held?.records ?? 0)
     return waiting === 0 ? null : `${formatCount(waiting, 'record')} for sink '${this.name}' (${this.#reason})`
   }
 
@@ -336,6 +362,7 @@ export class SinkStage implements Stage, Writer {
         bytes: this.#againBytes,
         limitRecords: this.plan.queueRecords,
       },
+      ...(this.#held === null ? [] : [this.#held.place()]),
     ]
   }
 
@@ -358,10 +385,4 @@ export class SinkStage implements Stage, Writer {
   statesError(): number {
     return this.#meter.clock.error()
   }
-}
-
-function rejected(error: HeadgateError): HeadgateError {
-  return error.code === 'HG_RECORD_REJECTED'
-    ? error
-    : new HeadgateError('HG_RECORD_REJECTED', error.message, { cause: error })
 }

@@ -14,6 +14,7 @@ export const KEY = 5
 export const LINGER = 6
 export const BACKOFF = 7
 export const BLOCKED = 8
+export const COMMIT = 9
 
 export class SlotClock {
   /** Slots in each state now; the stage writes it after `advance`. */

@@ -7,7 +7,7 @@ import type { StageSettings, StageStatus } from '../model/status.ts'
 import { Durations } from './durations.ts'
 import { Histogram } from './histogram.ts'
 import { ReasonClock } from './reason-clock.ts'
-import { AWAIT, BACKOFF, BLOCKED, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
+import { AWAIT, BACKOFF, BLOCKED, COMMIT, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
 
 export const NO_SETTINGS: StageSettings = { order: null, perSecond: null, timeoutMs: null, batchRecords: null }
 
@@ -163,4 +163,5 @@ const STATE_OF_GATE: Readonly<Record<string, number>> = {
   backoff: BACKOFF,
   blocked: BLOCKED,
   'dead-letter-full': BLOCKED,
+  transaction: COMMIT,
 }

@@ -142,6 +142,8 @@ export interface Source<T = unknown> {
   quiesce(signal: AbortSignal): Promise<void>
   /** Idempotent; ends a pull that is waiting. */
   close(signal: AbortSignal): Promise<void>
+  /** Present when its progress can be stored in a transaction, together with what sinks wrote. */
+  readonly transactional?: TransactionalSource | undefined
 }
 
 /** What a sink is handed: values and where each came from, index by index. */
@@ -185,6 +187,60 @@ export interface Sink<in T = never> {
    */
   write(batch: SinkBatch<T>, signal: AbortSignal): Promise<WriteResult>
   /** Idempotent. */
+  close(signal: AbortSignal): Promise<void>
+  /** Present when its writes can be part of a transaction that stores the progress of the sources as well. */
+  readonly transactional?: TransactionalSink | undefined
+}
+
+/** Exactly-once, as seen from a source: its progress is stored by `Transactions.commit`, never by `Source.commit`. */
+export interface TransactionalSource {
+  /** What one transaction can span, such as the address of a cluster. Sources and sinks of one scope can share one. */
+  readonly scope: string
+  /** Turns positions into what the transactions of this scope understand, with what proves that they are still ours. */
+  progress(positions: readonly Position[]): unknown
+  /** These positions were stored in a transaction. */
+  committed(positions: readonly Position[]): void
+}
+
+/** Exactly-once, as seen from a sink: who makes the transactions, and how it takes part in them. */
+export interface TransactionalSink {
+  readonly scope: string
+  /** Makes the transactions of one run of a pipeline; nothing is opened yet. */
+  transactions(options: TransactionOptions): Transactions
+  /**
+   * From now on, before `open` and until `close`, each write is part of the transaction that is open at that time (the
+   * first begins one). Such writes keep their order however many are in flight. When one of them fails, other than by
+   * rejecting records, the transaction is aborted and all of its writes are made again.
+   */
+  join(transactions: Transactions): void
+}
+
+export interface TransactionOptions {
+  /** Names this instance of the pipeline: whoever opens transactions under the same name fences the one before. */
+  readonly id: string
+  /** A transaction that its owner left open is aborted by the broker after this, milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** Where one source stands once the transaction is committed. */
+export interface SourceProgress {
+  readonly source: Source
+  readonly positions: readonly Position[]
+}
+
+/** Transactions of one pipeline, one at a time: the writes of all sinks that joined and the progress of all sources. */
+export interface Transactions {
+  /** Fences an earlier instance of the same id and ends what it left open. */
+  open(context: SinkContext, signal: AbortSignal): Promise<void>
+  /**
+   * Commits what was written since the last end, together with the progress. Resolves when all of it is visible;
+   * rejects when none of it is and none ever will be: an outcome that is unknown is found out first, however long that
+   * takes. `HG_FENCED`: another instance of the same id has taken over.
+   */
+  commit(progress: readonly SourceProgress[], signal: AbortSignal): Promise<void>
+  /** Resolves when nothing that was written since the last end can become visible any more. */
+  abort(signal: AbortSignal): Promise<void>
+  /** Idempotent. Aborts what is open. */
   close(signal: AbortSignal): Promise<void>
 }
 

@@ -164,6 +164,17 @@ export interface CommitPlan {
   readonly records: number
 }
 
+export interface TransactionPlan {
+  /** A transaction ends this long after its first write. */
+  readonly intervalMs: number
+  /** A transaction ends early once it holds this many records. */
+  readonly records: number
+  /** Names this instance; null for a name of its own in each run. */
+  readonly id: string | null
+  /** How long the broker keeps a transaction whose owner has gone. */
+  readonly timeoutMs: number
+}
+
 export interface SourcePlan {
   readonly source: Source
   /** What becomes of a record that does not decode or is oversized. */
@@ -176,6 +187,8 @@ export interface Plan {
   readonly flow: FlowPlan
   readonly admission: AdmissionPlan
   readonly commit: CommitPlan
+  /** Exactly-once: outputs and progress are committed together. Absent: at least once. */
+  readonly transaction?: TransactionPlan | undefined
   readonly drainMs: number
   /** How long a revoked partition may take to finish before it is fenced. */
   readonly revokeGraceMs: number

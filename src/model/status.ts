@@ -4,7 +4,9 @@
  */
 
 /** What a concurrency slot can be doing; every slot is in exactly one state at a time. */
-export const SLOT_STATES = ['IDLE', 'CPU', 'AWAIT', 'POOL', 'RATE', 'KEY', 'LINGER', 'BACKOFF', 'BLOCKED'] as const
+export const SLOT_STATES = [
+  'IDLE', 'CPU', 'AWAIT', 'POOL', 'RATE', 'KEY', 'LINGER', 'BACKOFF', 'BLOCKED', 'COMMIT',
+] as const // biome-ignore format: a list reads better in rows
 export type SlotState = (typeof SLOT_STATES)[number]
 
 /** What the one lane of a source can be doing: a pull in progress, deliveries that wait for a commit, or no room. */

@@ -3,13 +3,13 @@
  * is queued and fed to the engine in one go: one clock reading, one loop, then its commands. `start.ts` owns a runner.
  * Invariant: the engine is entered from `#pump` alone, never from within a handler.
  */
-import type { Caller, Command, Writer } from '../engine/commands.ts'
+import type { Caller, Command, Progress, Writer } from '../engine/commands.ts'
 import { Engine } from '../engine/engine.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
 import type { Limits } from '../engine/limits.ts'
 import type { Slot } from '../engine/slots.ts'
 import type { Write } from '../engine/write.ts'
-import type { Assignment, Credit, Pulled, SinkBatch } from '../model/connector.ts'
+import type { Assignment, Credit, Pulled, SinkBatch, SourceProgress, Transactions } from '../model/connector.ts'
 import { classify, describe, HeadgateError } from '../model/errors.ts'
 import type { Logger } from '../model/logger.ts'
 import type { Plan } from '../model/plan.ts'
@@ -30,6 +30,8 @@ export interface RunnerOptions {
   readonly log: Logger
   /** What an earlier run's limiters had found. */
   readonly learned: LearnedLimits | undefined
+  /** Null where records are delivered at least once. */
+  readonly transactions: Transactions | null
 }
 
 export class Runner implements CallHost {
@@ -39,6 +41,7 @@ export class Runner implements CallHost {
   readonly engine: Engine
   readonly #plan: Plan
   readonly #world: World
+  readonly #transactions: Transactions | null
   readonly #onFinished: (error: HeadgateError | null) => void
   #inputs: (() => void)[] = []
   #settledStages: Caller[] = []
@@ -58,8 +61,10 @@ export class Runner implements CallHost {
   #ended = false
 
   /** `onFinished` is called once: when nothing is left to do, or when going on is impossible. */
-  constructor(plan: Plan, { world, log, learned }: RunnerOptions, onFinished: (error: HeadgateError | null) => void) {
+  constructor(plan: Plan, options: RunnerOptions, onFinished: (error: HeadgateError | null) => void) {
+    const { world, log, learned } = options
     this.#plan = plan
+    this.#transactions = options.transactions
     this.#world = world
     this.#onFinished = onFinished
     this.pipeline = plan.name
@@ -263,6 +268,8 @@ export class Runner implements CallHost {
     else if (command.kind === 'pull') void this.#pull(command.source, command.credit, command.paused)
     else if (command.kind === 'endPull') this.#pullSignals[command.source]!.abort()
     else if (command.kind === 'commit') void this.#commit(command.source, command.positions)
+    else if (command.kind === 'commitTransaction') void this.#endTransaction(command.progress)
+    else if (command.kind === 'abortTransaction') void this.#endTransaction(null)
     else if (command.kind === 'abort') abortHandler(command.slot, command.reason)
     else this.#release(command.source, command.partition)
   }
@@ -331,6 +338,34 @@ export class Runner implements CallHost {
       this.log.warn({ source: source.name }, `a commit failed: ${describe(thrown)}`)
       this.input(() => this.engine.committed(index, thrown))
     }
+  }
+
+  /** `progress`: what is committed with it; null aborts it. */
+  async #endTransaction(progress: readonly Progress[] | null): Promise<void> {
+    const transactions = this.#transactions as Transactions
+    const shared = this.#writeSignals.take()
+    const { signal } = shared.controller
+    try {
+      if (progress === null) await transactions.abort(signal)
+      else
+        await transactions.commit(
+          progress.map((each) => this.#ofSource(each)),
+          signal,
+        )
+      for (const { source, positions } of progress ?? [])
+        this.#plan.sources[source]!.source.transactional?.committed(positions)
+      this.input(() => this.engine.transactionEnded(null))
+    } catch (thrown) {
+      const what = progress === null ? 'be aborted yet' : 'be committed and is made again'
+      this.log.warn({ transaction: true }, `a transaction could not ${what}: ${describe(thrown)}`)
+      this.input(() => this.engine.transactionEnded(thrown))
+    } finally {
+      this.#writeSignals.release(shared)
+    }
+  }
+
+  #ofSource({ source, positions }: Progress): SourceProgress {
+    return { source: this.#plan.sources[source]!.source, positions }
   }
 
   #release(source: number, partition: string): void {

@@ -8,7 +8,7 @@ import { verdictOf } from '../diagnose/verdict.ts'
 import type { Latencies } from '../engine/histogram.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
 import type { Limits, PresentLimits } from '../engine/limits.ts'
-import type { Sink, Source } from '../model/connector.ts'
+import type { Sink, Source, Transactions } from '../model/connector.ts'
 import type { Diagnosis } from '../model/diagnosis.ts'
 import { classify, describe, type HeadgateError } from '../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../model/logger.ts'
@@ -17,6 +17,7 @@ import type { Status } from '../model/status.ts'
 import { Meter } from './meter.ts'
 import { Runner } from './runner.ts'
 import { makeStatus } from './status.ts'
+import { transactionsOf } from './transactions.ts'
 import { REAL_WORLD, type World } from './world.ts'
 
 /** After a hard stop: how long handlers and writes may take to end before they are left behind. */
@@ -86,6 +87,8 @@ class Life implements Running {
   readonly #meter: Meter
   readonly #doctor: Doctor
   #samples = 0
+  readonly #sinks: ReadonlySet<Sink<never>>
+  readonly #transactions: Transactions | null
   readonly #abort = new AbortController()
   readonly #startedAtMs: number
   readonly #closers: { readonly name: string; close(signal: AbortSignal): Promise<void> }[] = []
@@ -100,7 +103,10 @@ class Life implements Running {
     this.#world = options.world ?? REAL_WORLD
     this.#log = options.log ?? SILENT_LOGGER
     this.#startedAtMs = this.#world.wallMs()
-    const parts = { world: this.#world, log: this.#log, learned: options.learned }
+    this.#sinks = sinksOf(plan)
+    this.#transactions = transactionsOf(plan, this.#sinks, this.#world)
+    const { learned } = options
+    const parts = { world: this.#world, log: this.#log, learned, transactions: this.#transactions }
     this.#runner = new Runner(plan, parts, (error) => void this.#finished(error))
     this.#doctor = new Doctor(options.doctor)
     this.#meter = new Meter(
@@ -116,9 +122,14 @@ class Life implements Running {
   async open(): Promise<void> {
     const { signal } = this.#abort
     try {
-      for (const sink of sinksOf(this.#plan)) {
+      for (const sink of this.#sinks) {
         this.#closers.push(sink)
         await sink.open({ log: this.#log }, signal)
+      }
+      if (this.#transactions !== null) {
+        const transactions = this.#transactions
+        this.#closers.unshift({ name: 'transactions', close: (abort) => transactions.close(abort) })
+        await transactions.open({ log: this.#log }, signal)
       }
       for (const [index, { source }] of this.#plan.sources.entries()) {
         this.#closers.unshift(source)

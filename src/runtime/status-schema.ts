@@ -52,6 +52,7 @@ const states = z
     LINGER: amount('Waiting for a batch to fill, slot-seconds.'),
     BACKOFF: amount('Waiting between attempts, slot-seconds.'),
     BLOCKED: amount('No room in the next stage, slot-seconds.'),
+    COMMIT: amount('Waiting for the end of a transaction, slot-seconds.'),
   })
   .describe('Slot-seconds spent in each state since the start; a slot is in exactly one state at a time.')
 

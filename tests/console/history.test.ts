@@ -40,12 +40,17 @@ describe('the history', () => {
 })
 
 test('the state bar has exactly its width, and a cell for every state worth naming', () => {
-  for (let width = 9; width < 60; width += 1) {
-    const equal = Object.fromEntries(SLOT_STATES.map((state) => [state, 1 / 9])) as StageStatus['states']
+  const { length } = SLOT_STATES
+  for (let width = length; width < 60; width += 1) {
+    const equal = Object.fromEntries(SLOT_STATES.map((state) => [state, 1 / length])) as StageStatus['states']
     expect(lineCells(stateBar(equal, width))).toBe(width)
-    expect(stateBar(equal, width)).toHaveLength(9)
-    const lopsided = { ...equal, ...Object.fromEntries(SLOT_STATES.map((state) => [state, 0.012])), CPU: 0.904 }
+    expect(stateBar(equal, width)).toHaveLength(length)
+    const lopsided = {
+      ...equal,
+      ...Object.fromEntries(SLOT_STATES.map((state) => [state, 0.012])),
+      CPU: 1 - 0.012 * (length - 1),
+    }
     expect(lineCells(stateBar(lopsided, width))).toBe(width)
-    expect(stateBar(lopsided, width)).toHaveLength(9)
+    expect(stateBar(lopsided, width)).toHaveLength(length)
   }
 })

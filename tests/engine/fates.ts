@@ -38,6 +38,8 @@ export class Delivery {
   /** `stage|path` of what ended well: stored in a sink, filtered away, or expanded to the end. */
   readonly written = new Set<string>()
   readonly letters = new Map<string, number>()
+  /** Stages with a dead letter in a transaction, whatever becomes of it. */
+  readonly heldLetters = new Set<string>()
   readonly #failures = new Map<string, Failures>()
 
   constructor(record: StoredRecord, epoch: number, doneBefore: boolean) {

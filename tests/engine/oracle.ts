@@ -146,7 +146,7 @@ export class Oracle {
   readonly #oversized: boolean
   /** By source: whether its commits carry nothing, or always everything, that is done ahead. */
   readonly #storesAll: readonly boolean[]
-  readonly #oneToOne: boolean
+  readonly oneToOne: boolean
   /** Admitted in this incarnation: conservation starts from it. */
   admitted = 0
 
@@ -162,7 +162,7 @@ export class Oracle {
     this.#calls = booksOf(plan)
     const spaces = plan.sources.map(({ source }) => source.capabilities.metadataBytes)
     this.#storesAll = spaces.map((bytes) => bytes === 0 || bytes >= 4096)
-    this.#oneToOne = isOneToOne(plan.flow)
+    this.oneToOne = isOneToOne(plan.flow)
     this.#findInOrder(plan.flow, 'partition')
     this.#orderedSinks = orderedSinksOf(plan)
   }
@@ -271,7 +271,11 @@ export class Oracle {
       const { onFailure } = book.plan
       const failed = delivery.isFinal(stage, path)
       const over =
-        holder.ended || (failed && (onFailure.kind !== 'deadLetter' || (delivery.letters.get(stage) ?? 0) > 0))
+        holder.ended ||
+        (failed &&
+          (onFailure.kind !== 'deadLetter' ||
+            delivery.heldLetters.has(stage) ||
+            (delivery.letters.get(stage) ?? 0) > 0))
       const text = `'${stage}' starts ${token.delivery.record.id}${token.path}`
       if (!over) throw new Violation(`promise 9: ${text} while ${delivery.record.id}${path} is not terminal`)
       if (this.#inOrder.has(stage) && delivery.record.offset > token.delivery.record.offset)
@@ -338,16 +342,20 @@ export class Oracle {
     return entry
   }
 
-  /** Judges a commit at the moment it is commanded: later is too late. */
-  commitCommanded(positions: readonly Position[]): void {
+  /**
+   * Judges a commit at the moment it is commanded: later is too late. In a transaction what is committed becomes
+   * durable with the commit itself, so the two parts are judged apart.
+   */
+  commitCommanded(positions: readonly Position[], part: 'all' | 'owned' | 'durable' = 'all'): void {
     for (const { partition: name, epoch, nextOffset, doneAhead } of positions) {
       const partition = this.#partitions.get(name) as BrokerPartition
-      if (this.#owned.get(name) !== epoch)
+      if (part !== 'durable' && this.#owned.get(name) !== epoch)
         throw new Violation(`promise 4: a commit of ${name} with epoch ${epoch}, but it has ${this.#owned.get(name)}`)
       if (epoch === partition.epoch && nextOffset < partition.nextOffset)
         throw new Violation(`promise 3: ${name} is committed back from ${partition.nextOffset} to ${nextOffset}`)
       const ahead = doneAhead === null ? [] : decodeDoneSet(nextOffset, doneAhead)
       if (ahead === null) throw new Violation(`promise 2: the done-ahead set of ${name} cannot be read`)
+      if (part === 'owned') continue
       this.#mustBeDone(partition, 0, nextOffset)
       for (let at = 0; at < ahead.length; at += 2)
         this.#mustBeDone(partition, ahead[at] as number, ahead[at + 1] as number)
@@ -399,7 +407,7 @@ export class Oracle {
       const bound = this.#uncommitted.get(name) as Bound
       bound.check(partition.uncommitted(), 'promise 10', `dispatched and uncommitted of ${name}`, grantedRecords)
     }
-    if (this.#oneToOne) this.#checkPlaces(places, records.inFlight, admission.bytes)
+    if (this.oneToOne) this.#checkPlaces(places, records.inFlight, admission.bytes)
     if (checks.statesError > 0.01) throw new Violation(`the slots' states are ${checks.statesError} off`)
     if (checks.littleError > 0.05) throw new Violation(`Little's law is ${checks.littleError} off`)
   }

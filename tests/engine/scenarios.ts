@@ -114,6 +114,7 @@ export interface ChainOptions {
   readonly sinkMs?: number
   readonly admission?: Partial<Plan['admission']>
   readonly commit?: Partial<Plan['commit']>
+  readonly transaction?: Plan['transaction']
 }
 
 /** One line of stages; `flow` builds it with the topology's own parts. */
@@ -148,6 +149,7 @@ export function chain(
     flow: flow(topology),
     admission: { ...ADMISSION, ...options.admission },
     commit: { intervalMs: 100, records: 100, ...options.commit },
+    transaction: options.transaction,
     drainMs: 20_000,
     revokeGraceMs: 5000,
   }

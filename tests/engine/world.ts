@@ -3,7 +3,7 @@
  * brokers, handlers and sinks, injects faults from a seed, and lets the oracle check every step. The same seed gives
  * the same run to the last command. After `faultsUntilMs` the world heals, and everything has to finish.
  */
-import type { Caller, Command, Writer } from '../../src/engine/commands.ts'
+import type { Caller, Command, Progress, Writer } from '../../src/engine/commands.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { Slot } from '../../src/engine/slots.ts'
 import type { Write } from '../../src/engine/write.ts'
@@ -18,6 +18,7 @@ import { type Delivery, Fates, type Token, tokensOf, type Value, type Ways } fro
 import { FAULT_EVENTS, type FaultChance, type FaultEvent, type Faults, noFaults } from './faults.ts'
 import { callsOf, Oracle, Violation } from './oracle.ts'
 import type { Behaviour } from './topology.ts'
+import { TransactionModel } from './transaction-model.ts'
 
 const WALL_OFFSET_MS = 1_700_000_000_000
 const HEAL_WITHIN_MS = 3_600_000
@@ -68,6 +69,8 @@ export class World {
   readonly scenario: Scenario
   readonly oracle: Oracle
   readonly fates: Fates
+  /** Null where records are delivered at least once. */
+  readonly transactions: TransactionModel | null
   engine!: Engine
   nowMs = 1000
   faults: Faults
@@ -103,6 +106,7 @@ export class World {
     for (const broker of brokers)
       for (const partition of broker.partitions) this.#partitions.set(partition.name, partition)
     this.fates = new Fates(plan, ways)
+    this.transactions = plan.transaction === undefined ? null : new TransactionModel(brokers)
     this.oracle = new Oracle(plan, this.fates, this.#partitions, scenario.oversized ?? false)
     scenario.behaviour.fates = this.fates
     scenario.behaviour.touched = (stage, tokens) => this.oracle.touched(stage, tokens)
@@ -270,6 +274,7 @@ export class World {
 
   #restart(): void {
     this.restarts += 1
+    this.transactions?.abort()
     for (const [name, count] of Object.entries(this.#lastCounts)) if (count > 0) this.#hit(name)
     for (const partition of this.#partitions.values()) partition.giveUp()
     this.#pulls.clear()
@@ -324,6 +329,8 @@ export class World {
       else if (command.kind === 'pull') this.#pull(command.source, command.credit, command.paused)
       else if (command.kind === 'endPull') this.#endPull(command.source)
       else if (command.kind === 'commit') this.#commit(command.source, command.positions)
+      else if (command.kind === 'commitTransaction') this.#endTransaction(command.progress)
+      else if (command.kind === 'abortTransaction') this.#endTransaction(null)
       else this.#released(command.source, command.partition)
     }
   }
@@ -437,6 +444,7 @@ export class World {
 
   #write(stage: Writer, write: Write): void {
     this.oracle.writeStarted(stage.plan, write.values.length)
+    this.transactions?.began(write)
     const durationMs = this.#latency(this.scenario.sinkMs)
     // What a write stores it may store although the process is gone by then.
     const survives = this.#draws.faults.chance(0.5)
@@ -444,7 +452,8 @@ export class World {
     this.at(
       durationMs,
       () => {
-        if (incarnation !== this.#incarnation && !survives) return
+        // Whoever comes next has fenced it by then.
+        if (incarnation !== this.#incarnation && (!survives || this.transactions !== null)) return
         const result = this.#store(stage, write)
         if (incarnation === this.#incarnation)
           this.at(this.#latency(2), () => {
@@ -476,7 +485,7 @@ export class World {
       // All or none: with one rejected record nothing is stored, and the others are to be written again.
       if (atomic && rejected && outcomes[at]?.kind === 'written')
         outcomes[at] = { kind: 'failed', error: new Error('rolled back') }
-      if (outcomes[at]?.kind === 'written') this.#keep(stage, value)
+      if (outcomes[at]?.kind === 'written') this.#keep(stage, write, value)
     }
     if (this.#meets('sinkLosesReply')) return { threw: new Error('the reply was lost') }
     return outcomes.every(({ kind }) => kind === 'written') && faults.chance(0.7) ? 'written' : outcomes
@@ -488,14 +497,51 @@ export class World {
     return rejected
   }
 
-  #keep(stage: Writer, value: unknown): void {
+  #keep(stage: Writer, write: Write, value: unknown): void {
+    const { transactions } = this
     if (!stage.plan.name.startsWith('dead-letter:')) {
-      this.oracle.stored(stage.plan, value as Value)
+      const stored = (): void => this.oracle.stored(stage.plan, value as Value)
+      if (transactions === null) stored()
+      else transactions.wrote(write, stage.plan, value as Value, stored)
       return
     }
-    const { value: delivery, stage: at } = value as DeadLetter
-    const { letters } = delivery as Delivery
-    letters.set(at, (letters.get(at) ?? 0) + 1)
+    const { value: raw, stage: at } = value as DeadLetter
+    const delivery = raw as Delivery
+    const confirmed = (): void => {
+      delivery.letters.set(at, (delivery.letters.get(at) ?? 0) + 1)
+    }
+    if (transactions === null) confirmed()
+    else transactions.wroteLetter(write, delivery, at, confirmed)
+  }
+
+  /** Null aborts. What a transaction came to is always known in the end: finding out is the connector's work. */
+  #endTransaction(progress: readonly Progress[] | null): void {
+    const transactions = this.transactions as TransactionModel
+    for (const { positions } of progress ?? []) this.oracle.commitCommanded(positions, 'owned')
+    const { faults } = this.#draws
+    const refused = this.#meets('commitFails')
+    const incarnation = this.#incarnation
+    this.at(
+      this.#latency(10),
+      () => {
+        // A process that died may have left the request; its successor waits for what comes of it.
+        if (incarnation !== this.#incarnation) return
+        let thrown: unknown = refused ? new HeadgateError('HG_COMMIT_FAILED', 'refused') : null
+        try {
+          if (progress === null || refused) transactions.abort()
+          else
+            transactions.commit(progress, this.oracle.oneToOne ? 'once' : 'often', ({ positions }) =>
+              this.oracle.commitCommanded(positions, 'durable'),
+            )
+        } catch (error) {
+          if (error instanceof Violation) throw error
+          thrown = error
+        }
+        if (thrown === null && this.#meets('commitLosesReply') && faults.chance(0.5)) this.crash()
+        if (incarnation === this.#incarnation) this.at(this.#latency(5), () => this.engine.transactionEnded(thrown))
+      },
+      0,
+    )
   }
 
   #noteRejections(stage: Writer, write: Write, result: WriteResult | { readonly threw: unknown }): void {
@@ -721,7 +767,9 @@ function describeCommand(command: Command): string {
     return `call ${command.stage.plan.name} ${all(command.slots.map((slot) => slot.item?.value))}`
   if (command.kind === 'write') return `write ${command.stage.plan.name} ${all(command.write.values)}`
   if (command.kind === 'pull') return `pull ${JSON.stringify(command.credit)} ${[...command.paused].join(' ')}`
-  if (command.kind === 'endPull') return 'endPull'
+  if (command.kind === 'endPull' || command.kind === 'abortTransaction') return command.kind
+  if (command.kind === 'commitTransaction')
+    return `commit all ${JSON.stringify(command.progress.map(({ source }) => source))}`
   if (command.kind === 'commit')
     return `commit ${command.positions.map(({ partition, epoch, nextOffset }) => `${partition} ${epoch} ${nextOffset}`)}`
   return command.kind === 'abort' ? `abort ${command.reason}` : `released ${command.partition}`

@@ -9,12 +9,12 @@ import { bytes, count, duration, percent, rate } from '../../console/terminal/fi
 import { formatCount } from '../../model/units.ts'
 import { CliFailure, EXIT } from '../failure.ts'
 import { OUTPUT } from '../output.ts'
+import { progressLine } from '../progress.ts'
 import { keyOf, readLines } from './ndjson.ts'
 import { type LogOptions, withLog } from './open.ts'
 
 const BATCH_RECORDS = 5_000
 const BATCH_BYTES = 4 * 1024 * 1024
-const PROGRESS_MS = 1_000
 
 export interface AppendOptions extends LogOptions {
   readonly key?: string
@@ -90,22 +90,4 @@ function stopped(error: CliFailure, records: number): CliFailure {
     advice: [error.advice, before].filter(Boolean).join('\n'),
     cause: error.cause,
   })
-}
-
-/** One line, rewritten in place; nothing at all unless standard error is a terminal. */
-function progressLine(): { show(text: () => string): void; clear(): void } {
-  let lastMs = performance.now()
-  let shown = false
-  return {
-    show(text) {
-      if (!process.stderr.isTTY || performance.now() - lastMs < PROGRESS_MS) return
-      lastMs = performance.now()
-      shown = true
-      process.stderr.write(`\r\u001b[K${text()}`)
-    },
-    clear() {
-      if (shown) process.stderr.write('\r\u001b[K')
-      shown = false
-    },
-  }
 }

@@ -21,13 +21,18 @@ const WARNINGS: Logger = {
 }
 
 export async function withLog<R>({ path }: LogOptions, work: (log: Log) => R | Promise<R>, create = false): Promise<R> {
-  if (!create) checkDirectory(path)
-  const log = await openLog(path, { logger: WARNINGS })
+  const log = create ? await openLog(path, { logger: WARNINGS }) : await openExisting(path)
   try {
     return await work(log)
   } finally {
     await log.close()
   }
+}
+
+/** Refuses a directory that has no log. */
+export async function openExisting(path: string): Promise<Log> {
+  checkDirectory(path)
+  return openLog(path, { logger: WARNINGS })
 }
 
 function checkDirectory(path: string): void {

@@ -16,19 +16,28 @@ export function recordLine(record: LogRecord): string {
 
 export function recordJson(record: LogRecord): string {
   const { partition, offset, key, timestampMs } = record
-  const text = textOf(record.value)
-  const value = text === null ? { valueBase64: Buffer.from(record.value).toString('base64') } : { value: parsed(text) }
-  return JSON.stringify({ partition, offset, key, timestampMs, ...headersOf(record.headers), ...value })
+  return JSON.stringify({
+    ...{ partition, offset, key, timestampMs },
+    ...headersOf(record.headers),
+    ...readable(record.value),
+  })
 }
 
-function headersOf(headers: RecordHeaders): { headers?: Record<string, string> } {
+/** As JSON where the bytes are JSON, as text where they are text. */
+export function readable(bytes: Uint8Array): { value: unknown } | { valueBase64: string } {
+  const text = textOf(bytes)
+  return text === null ? { valueBase64: Buffer.from(bytes).toString('base64') } : { value: parsed(text) }
+}
+
+/** Nothing for a record without headers. */
+export function headersOf(headers: RecordHeaders): { headers?: Record<string, string> } {
   const entries = Object.entries(headers)
   if (entries.length === 0) return {}
-  const readable = ([name, value]: [string, string | Uint8Array]): [string, string] => [
+  const entry = ([name, value]: [string, string | Uint8Array]): [string, string] => [
     name,
     typeof value === 'string' ? value : (textOf(value) ?? `base64:${Buffer.from(value).toString('base64')}`),
   ]
-  return { headers: Object.fromEntries(entries.map(readable)) }
+  return { headers: Object.fromEntries(entries.map(entry)) }
 }
 
 function textOf(bytes: Uint8Array): string | null {

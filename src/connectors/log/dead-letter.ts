@@ -21,14 +21,6 @@ export interface EncodedDeadLetter {
 const HEADER_CHARACTERS = 1_000
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export function isDeadLetter(value: unknown): value is DeadLetter {
-  if (typeof value !== 'object' || value === null) return false
-  const { reason, stage, attempts, failedAtMs, origin } = value as Partial<DeadLetter>
-  const told = typeof stage === 'string' && typeof attempts === 'number' && typeof failedAtMs === 'number'
-  const why = typeof reason?.code === 'string' && typeof reason.message === 'string'
-  return told && why && 'value' in value && typeof origin?.partition === 'string' && typeof origin.offset === 'number'
-}
-
 /** The encoder for dead letters; the default of `log.sink`, exported for sinks that want to add to it. */
 export function deadLetterEncoder(letter: DeadLetter): EncodedDeadLetter {
   const { reason, stage, attempts, failedAtMs, origin } = letter

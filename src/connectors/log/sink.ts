@@ -5,10 +5,11 @@
  */
 import { z } from 'zod'
 import type { Sink, SinkBatch, SinkContext, WriteOutcome, WriteResult } from '../../model/connector.ts'
+import { isDeadLetter } from '../../model/dead-letter.ts'
 import { describe, HeadgateError, overloaded, reject } from '../../model/errors.ts'
 import type { RecordHeaders, RecordInfo } from '../../model/record.ts'
 import { append, draft, MAX_RECORD_BYTES } from './append.ts'
-import { deadLetterEncoder, isDeadLetter } from './dead-letter.ts'
+import { deadLetterEncoder } from './dead-letter.ts'
 import type { Draft } from './encode.ts'
 import { Log } from './log.ts'
 import { checked, directory, fn, integer, name, partitions, retention } from './option.ts'

@@ -18,6 +18,7 @@ const LOOKS: readonly (readonly [SlotState, string, Tone, string])[] = [
   ['LINGER', '░', 'plain', 'linger'],
   ['BACKOFF', '×', 'bad', 'backoff'],
   ['BLOCKED', '|', 'bad', 'blocked'],
+  ['COMMIT', '+', 'warn', 'commit'],
   ['IDLE', '·', 'dim', 'idle'],
 ]
 

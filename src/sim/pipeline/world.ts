@@ -167,7 +167,8 @@ export class PipelineWorld {
     else if (command.kind === 'endPull') this.#pull?.end()
     else if (command.kind === 'commit') this.at(this.#spec.source.commitMs, () => this.engine.committed(0, null))
     else if (command.kind === 'abort') this.#abort(command.slot)
-    else this.#takeBack(command.partition)
+    // Its pipelines have no transactions.
+    else if (command.kind === 'released') this.#takeBack(command.partition)
   }
 
   // ── Calls ────────────────────────────────────────────────────────────────

@@ -1,0 +1,66 @@
+/**
+ * How much may be fetched, from the credit of the latest pull: four times its records and half its bytes may be held or under
+ * way, so that the next pull finds something while the broker works on more. The fetch loop asks before each request.
+ * Invariant: what is under way counts as if it had come, and nothing is asked for beyond the credit except what a
+ * broker cannot divide, one batch a request.
+ */
+import type { Credit } from '../../../model/connector.ts'
+
+/** How many times the records of a pull may be held. */
+const AHEAD = 4
+/** What part of a pull's bytes may be held. */
+const SHARE = 2
+/** A broker is asked for this many bytes of a partition at the least: it costs no more than one. */
+const LEAST_BYTES = 16 * 1024
+
+/** What the demand depends on, of one partition. */
+export interface Hungry {
+  readonly recordBytes: number
+  readonly batchBytes: number
+}
+
+export class Demand {
+  #records = 0
+  #bytes = 0
+  #underWayRecords = 0
+  #underWayBytes = 0
+
+  set(credit: Credit): void {
+    this.#records = credit.records * AHEAD
+    this.#bytes = Math.max(1, Math.floor(credit.bytes / SHARE))
+  }
+
+  /** Nothing is wanted any more. */
+  clear(): void {
+    this.#records = 0
+    this.#bytes = 0
+  }
+
+  /** Records that a partition among `sharers` should hold before it is fetched again. */
+  lowWater(sharers: number): number {
+    return this.#records / (2 * Math.max(1, sharers))
+  }
+
+  left(held: Credit): Credit {
+    return {
+      records: this.#records - held.records - this.#underWayRecords,
+      bytes: this.#bytes - held.bytes - this.#underWayBytes,
+    }
+  }
+
+  /** How many bytes to ask for of one of `sharers` partitions that share `left`. */
+  bytesFor({ recordBytes, batchBytes }: Hungry, left: Credit, sharers: number, mostBytes: number): number {
+    const wanted = Math.min(Math.ceil((left.records / sharers) * recordBytes), Math.ceil(left.bytes / sharers))
+    return Math.max(batchBytes, Math.min(mostBytes, Math.max(wanted, LEAST_BYTES)))
+  }
+
+  begin(expected: Credit): void {
+    this.#underWayRecords += expected.records
+    this.#underWayBytes += expected.bytes
+  }
+
+  end(expected: Credit): void {
+    this.#underWayRecords -= expected.records
+    this.#underWayBytes -= expected.bytes
+  }
+}

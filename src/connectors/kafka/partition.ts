@@ -1,0 +1,170 @@
+/**
+ * One partition while it is ours: where the fetch loop stands in it, what was fetched and not yet handed out, and what
+ * is stored of its progress. Each assignment makes a new one. Invariant: records are handed out in offset order, each
+ * once; after `end` nothing is.
+ */
+import type { RecordBlock } from './batch/block.ts'
+import type { RecordBatches } from './batch/decode.ts'
+import type { Slice } from './fetch/columns.ts'
+
+/** Taken for the size of a record before one has been seen, bytes. */
+const FIRST_GUESS_BYTES = 256
+
+export class Partition {
+  readonly topic: string
+  readonly index: number
+  /** As the runtime knows it. */
+  readonly name: string
+  readonly epoch: number
+  /** The offset that is fetched next: behind everything held. */
+  position: number
+  /** Where the group's stored progress stands in this assignment. */
+  committed: number
+  /** As the last answer said; −1 before there was one. */
+  endOffset = -1
+  endSeenMs = Number.NEGATIVE_INFINITY
+  /** Left out by the present pull. */
+  paused = false
+  /** Nothing more is handed out or fetched, but commits still count. */
+  revoking = false
+  /** Not ours any more. */
+  ended = false
+  /** Part of a fetch that is under way. */
+  fetching = false
+  /** The replica to read instead of the leader; −1 for none. */
+  replica = -1
+  replicaUntilMs = 0
+  retryAtMs = 0
+  failures = 0
+  /** Fetches in a row that brought nothing although there is something: it goes first in the next one. */
+  starved = 0
+  fetchedAtMs = 0
+  /** The last batch's size, so that one fits into the next fetch whatever the credit. */
+  batchBytes = 0
+  recordBytes = FIRST_GUESS_BYTES
+  readonly #held: { readonly batches: RecordBatches; undecoded: number }[] = []
+  #block: RecordBlock | null = null
+  #at = 0
+  #heldRecords = 0
+  /** Of the block that is open, and of batches that are not. */
+  #blockBytes = 0
+  #closedBytes = 0
+
+  constructor(topic: string, index: number, name: string, epoch: number, position: number) {
+    this.topic = topic
+    this.index = index
+    this.name = name
+    this.epoch = epoch
+    this.position = position
+    this.committed = position
+  }
+
+  get heldRecords(): number {
+    return this.#heldRecords
+  }
+
+  get heldBytes(): number {
+    return this.#blockBytes + this.#closedBytes
+  }
+
+  /** When the oldest record that is held was stamped; null when that is not known. */
+  get heldSinceMs(): number | null {
+    if (this.#block === null) return null
+    const stampMs = this.#block.timestampMsAt(this.#at)
+    return stampMs >= 0 ? stampMs : null
+  }
+
+  /** Takes in what a fetch brought. `records`: as many as its batches say they have. */
+  hold(batches: RecordBatches, records: number, nextOffset: number): void {
+    this.#held.push({ batches, undecoded: records })
+    this.#heldRecords += records
+    this.#closedBytes += batches.leftBytes
+    this.position = nextOffset
+  }
+
+  /**
+   * Hands out up to `records` records of up to `bytes` bytes, the first of all whatever its size when `first` is set.
+   * Throws `HG_STORAGE` at a batch that cannot be read.
+   */
+  take(records: number, bytes: number, first: boolean): Slice[] {
+    const slices: Slice[] = []
+    let left = records
+    let leftBytes = bytes
+    let mayExceed = first
+    while (left > 0) {
+      let block: RecordBlock | null = null
+      try {
+        block = this.#present()
+      } catch (error) {
+        // It will be thrown again at the next take; what was taken before it must not be lost.
+        if (slices.length === 0) throw error
+      }
+      if (block === null) break
+      const from = this.#at
+      let to = from
+      while (to < block.count && left > 0) {
+        const size = block.sizeAt(to)
+        if (size > leftBytes && !mayExceed) break
+        mayExceed = false
+        leftBytes -= size
+        left -= 1
+        to += 1
+      }
+      if (to === from) break
+      this.#pass(block, from, to)
+      slices.push({ block, from, to })
+      if (to < block.count) break
+    }
+    return slices
+  }
+
+  /** Gives back what is held: the partition is read again from `position`. */
+  drop(position = this.#firstHeld()): void {
+    this.#held.length = 0
+    this.#block = null
+    this.#heldRecords = 0
+    this.#blockBytes = 0
+    this.#closedBytes = 0
+    this.position = position
+  }
+
+  end(): void {
+    this.ended = true
+    this.drop()
+  }
+
+  #firstHeld(): number {
+    if (this.#block !== null) return this.#block.offsets[this.#at] as number
+    return this.#held[0]?.batches.nextOffset ?? this.position
+  }
+
+  #pass(block: RecordBlock, from: number, to: number): void {
+    for (let index = from; index < to; index += 1) this.#blockBytes -= block.sizeAt(index)
+    this.#heldRecords -= to - from
+    if (to < block.count) this.#at = to
+    else this.#block = null
+  }
+
+  /** The block that is handed out at the moment, opened when it is needed; null when nothing is held. */
+  #present(): RecordBlock | null {
+    if (this.#block !== null) return this.#block
+    for (;;) {
+      const held = this.#held[0]
+      if (held === undefined) return null
+      const before = held.batches.leftBytes
+      const block = held.batches.next()
+      this.#closedBytes -= before - held.batches.leftBytes
+      if (block !== null) {
+        // What batches say of their count is more than they have where transactions were aborted or records compacted.
+        held.undecoded -= block.count
+        this.#block = block
+        this.#at = 0
+        for (let index = 0; index < block.count; index += 1) this.#blockBytes += block.sizeAt(index)
+        return block
+      }
+      this.#heldRecords -= held.undecoded
+      this.#closedBytes -= held.batches.leftBytes
+      this.#held.shift()
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Takes records for one pull: an equal share of every partition that has some, then whatever the others left. The
+ * source calls it. Invariant: never more than the credit, but for the size of the very first record.
+ */
+import type { Credit, RecordBatch } from '../../model/connector.ts'
+import { KafkaBatch, type Origin, type Slice } from './fetch/columns.ts'
+import type { Partition } from './partition.ts'
+
+/** Records that are taken of a partition before the next one has its turn: smaller portions cost more than they are worth. */
+const LEAST_SHARE = 64
+
+export class Taker {
+  readonly #keyEncoding: Origin['keyEncoding']
+  /** Where the round begins, so that no partition is always first. */
+  #turn = 0
+
+  constructor(keyEncoding: Origin['keyEncoding']) {
+    this.#keyEncoding = keyEncoding
+  }
+
+  /** `broken` hears of a batch that cannot be read; what came before it is handed out. */
+  take(
+    partitions: Iterable<Partition>,
+    credit: Credit,
+    broken: (partition: Partition, error: unknown) => void,
+  ): RecordBatch[] {
+    const ready: { partition: Partition; slices: Slice[] }[] = []
+    for (const partition of partitions) {
+      if (partition.heldRecords > 0 && !partition.paused && !partition.revoking) ready.push({ partition, slices: [] })
+    }
+    if (ready.length === 0) return []
+    const share = Math.min(credit.records, Math.max(LEAST_SHARE, Math.floor(credit.records / ready.length)))
+    const start = this.#turn % ready.length
+    this.#turn = start + Math.ceil(credit.records / share)
+    const round = [...ready.slice(start), ...ready.slice(0, start)]
+    let { records, bytes } = credit
+    let first = true
+    for (const most of [share, records]) {
+      for (const { partition, slices } of round) {
+        if (records <= 0) break
+        let taken: Slice[] = []
+        try {
+          taken = partition.take(Math.min(most, records), bytes, first)
+        } catch (error) {
+          broken(partition, error)
+        }
+        for (const slice of taken) {
+          records -= slice.to - slice.from
+          bytes -= bytesOf(slice)
+          first = false
+          append(slices, slice)
+        }
+      }
+    }
+    return round.flatMap(({ partition: { name, epoch }, slices }) =>
+      slices.length === 0 ? [] : [new KafkaBatch({ name, keyEncoding: this.#keyEncoding }, epoch, slices)],
+    )
+  }
+}
+
+function append(slices: Slice[], slice: Slice): void {
+  const last = slices.at(-1)
+  if (last?.block === slice.block && last.to === slice.from) {
+    slices[slices.length - 1] = { block: slice.block, from: last.from, to: slice.to }
+  } else slices.push(slice)
+}
+
+function bytesOf({ block, from, to }: Slice): number {
+  let bytes = 0
+  for (let index = from; index < to; index += 1) bytes += block.sizeAt(index)
+  return bytes
+}

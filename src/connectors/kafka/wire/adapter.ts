@@ -1,0 +1,285 @@
+/**
+ * The only file that knows names of `@platformatic/kafka`: it loads the library, makes connections (TLS, SASL), speaks
+ * requests in the newest version that both sides know, and lends out compression and checksums. `cluster.ts` makes the
+ * connections; `calls.ts` says what can be asked. Invariant: a connection on which a request timed out is never used
+ * again, and an error code in a response is data, not an exception.
+ */
+import type * as Library from '@platformatic/kafka'
+import { describe, HeadgateError } from '../../../model/errors.ts'
+import type { BatchCodec } from '../batch/codec.ts'
+import { batchCodec } from '../batch/compressions.ts'
+import type { CallName, Calls } from './calls.ts'
+import { connectionError, requestError } from './failure.ts'
+import { encodeProduce, parseFetch, parseProduce } from './formats.ts'
+import type { Connecting, Secret } from './options.ts'
+
+const PEER = '@platformatic/kafka'
+const INSTALL = `Kafka needs the package ${PEER}, which is not installed: npm install ${PEER}@1.35.0`
+
+type Module = typeof Library
+type Reader = Library.Reader
+type Writer = Library.Writer
+
+interface Version {
+  readonly createRequest: (...args: never[]) => Writer
+  readonly parseResponse: (correlationId: number, apiKey: number, apiVersion: number, reader: Reader) => unknown
+}
+
+interface Api {
+  readonly key: number
+  /** By version. */
+  readonly versions: Readonly<Record<number, Version>>
+}
+
+/** One bound request: connection, arguments, callback. */
+type Send = (connection: Library.Connection, ...args: unknown[]) => Promise<unknown>
+
+/** What a library that is loaded can do. */
+export interface Wire {
+  readonly codec: BatchCodec
+  /** Rejects with `HG_CONNECTION_LOST`, or with `HG_OPTION_INVALID` where TLS or SASL is the reason. */
+  connect(host: string, port: number, options: Connecting, requestTimeoutMs: number): Promise<WireConnection>
+}
+
+let loading: Promise<Wire> | null = null
+
+/** Loads the library, once. Rejects with `HG_OPTION_INVALID` and the command that installs it. */
+export function loadWire(): Promise<Wire> {
+  loading ??= import('@platformatic/kafka').then(wireOf, (cause: unknown) => {
+    loading = null
+    const code = (cause as NodeJS.ErrnoException).code
+    const isMissing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
+    const text = isMissing ? INSTALL : `${PEER} cannot be loaded: ${describe(cause)}`
+    throw new HeadgateError('HG_OPTION_INVALID', text, { cause })
+  })
+  return loading
+}
+
+function wireOf(library: Module): Wire {
+  const apis = apisOf(library)
+  const { snappy, lz4 } = library.compressionsAlgorithms
+  return {
+    codec: batchCodec({
+      crc32c: (bytes) => library.crc32c(bytes as Buffer) >>> 0,
+      snappyCompress: (bytes) => snappy.compressSync(bytes),
+      snappyDecompress: (bytes) => snappy.decompressSync(bytes),
+      lz4Compress: (bytes) => lz4.compressSync(bytes),
+      lz4Decompress: (bytes) => lz4.decompressSync(bytes),
+    }),
+    async connect(host, port, options, requestTimeoutMs) {
+      const connection = new library.Connection(options.clientId, {
+        connectTimeout: options.connectTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        maxInflights: 100,
+        ...tlsOf(options, host),
+        ...saslOf(options),
+      })
+      const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+      const made = new WireConnection(connection, library, apis, address)
+      try {
+        await connection.connect(host, port)
+        await made.negotiate(options.clientId)
+        return made
+      } catch (error) {
+        made.close()
+        if (error instanceof HeadgateError) throw error
+        throw connectionError(error, address, options)
+      }
+    },
+  }
+}
+
+export class WireConnection {
+  readonly address: string
+  readonly #connection: Library.Connection
+  readonly #library: Module
+  readonly #apis: Readonly<Record<CallName, Api>>
+  readonly #sends = new Map<CallName, Send | number>()
+  #broken = false
+  #answered = false
+  #supported = new Map<number, { readonly min: number; readonly max: number }>()
+
+  constructor(connection: Library.Connection, library: Module, apis: Readonly<Record<CallName, Api>>, address: string) {
+    this.#connection = connection
+    this.#library = library
+    this.#apis = apis
+    this.address = address
+    // Without a listener an error of the socket would end the process; requests in flight reject by themselves.
+    connection.on('error', () => {
+      this.#broken = true
+    })
+    connection.on('close', () => {
+      this.#broken = true
+    })
+  }
+
+  /** False once the connection was lost, closed, or given up after a time-out. */
+  get usable(): boolean {
+    return !this.#broken
+  }
+
+  async negotiate(clientName: string): Promise<void> {
+    const { createAPI, apiVersionsV3 } = this.#library
+    const api = createAPI(18, 3, apiVersionsV3.createRequest, apiVersionsV3.parseResponse, true, false)
+    const { apiKeys } = await api.async(this.#connection, softwareName(clientName), '0')
+    for (const { apiKey, minVersion, maxVersion } of apiKeys) {
+      this.#supported.set(apiKey, { min: minVersion, max: maxVersion })
+    }
+  }
+
+  /** True when the broker and this program share a version of the request. */
+  supports(name: CallName): boolean {
+    return typeof this.#send(name) === 'function'
+  }
+
+  /**
+   * Makes one request. Rejects with `HG_CONNECTION_LOST` when no answer came, and with `HG_OPTION_INVALID` when the
+   * broker does not know the request.
+   */
+  async call<N extends CallName>(name: N, ...args: Parameters<Calls[N]>): Promise<ReturnType<Calls[N]>> {
+    const send = this.#send(name)
+    if (typeof send !== 'function') {
+      const text =
+        `The broker ${this.address} does not know the request ${name} in a version that is known here: ` +
+        (name === 'consumerGroupHeartbeat'
+          ? "groupProtocol 'consumer' needs Kafka 4.0 (or 3.7 with the new group coordinator); leave it out, or set 'classic'"
+          : 'Kafka 3.0 or newer is needed')
+      throw new HeadgateError('HG_OPTION_INVALID', text)
+    }
+    try {
+      const answer = (await send(this.#connection, ...args)) as ReturnType<Calls[N]>
+      this.#answered = true
+      return answer
+    } catch (error) {
+      const response = (error as { response?: unknown }).response
+      if (response !== undefined) return response as ReturnType<Calls[N]>
+      // After a time-out the library cannot tell the late answer from the next one, and after anything else the
+      // stream of answers may be out of step.
+      this.close()
+      throw requestError(error, name, this.address, !this.#answered)
+    }
+  }
+
+  /** Ends it at once; requests in flight reject. */
+  close(): void {
+    this.#broken = true
+    this.#connection.close().catch(() => {})
+    this.#connection.socket?.destroy()
+  }
+
+  /** The request in the newest common version; a number when there is none. */
+  #send(name: CallName): Send | number {
+    let send = this.#sends.get(name)
+    if (send !== undefined) return send
+    const { key, versions } = this.#apis[name]
+    const range = this.#supported.get(key)
+    const common = Object.keys(versions)
+      .map(Number)
+      .filter((version) => range !== undefined && version >= range.min && version <= range.max)
+    const newest = Math.max(...common)
+    const version = versions[newest]
+    send = version === undefined ? -1 : this.#bind(key, newest, version)
+    this.#sends.set(name, send)
+    return send
+  }
+
+  #bind(key: number, number: number, { createRequest, parseResponse }: Version): Send {
+    const api = this.#library.createAPI(key, number, createRequest as (...args: unknown[]) => Writer, parseResponse)
+    return (connection, ...args) => api.async(connection, ...args)
+  }
+}
+
+function apisOf(library: Module): Readonly<Record<CallName, Api>> {
+  const api = (key: number, versions: Record<number, unknown>): Api => ({
+    key,
+    versions: versions as Record<number, Version>,
+  })
+  /** By name before version 13, by id from then on. */
+  const fetch = (number: number, { createRequest }: typeof library.fetchV17): Version => ({
+    createRequest: ((...[request]: Parameters<Calls['fetch']>) =>
+      createRequest(
+        request.maxWaitMs,
+        request.minBytes,
+        request.maxBytes,
+        request.readCommitted ? 1 : 0,
+        0,
+        -1,
+        request.topics.map(({ name, topicId, partitions }) => ({
+          topicId: number < 13 ? name : topicId,
+          partitions: [...partitions],
+        })),
+        [],
+        request.rackId,
+      )) as Version['createRequest'],
+    parseResponse: (_correlationId, _key, version, reader) => parseFetch(reader, version),
+  })
+  const produce = {
+    createRequest: ((...args: Parameters<Calls['produce']>) =>
+      encodeProduce(library.Writer.create(), ...args)) as Version['createRequest'],
+    parseResponse: ((_correlationId, _key, _version, reader) => parseProduce(reader)) as Version['parseResponse'],
+  }
+  return {
+    produce: api(0, { 9: produce, 10: produce, 11: produce }),
+    fetch: api(1, {
+      12: fetch(12, library.fetchV12),
+      13: fetch(13, library.fetchV13),
+      14: fetch(14, library.fetchV14),
+      15: fetch(15, library.fetchV15),
+      16: fetch(16, library.fetchV16),
+      17: fetch(17, library.fetchV17),
+    }),
+    listOffsets: api(2, { 7: library.listOffsetsV7, 8: library.listOffsetsV8, 9: library.listOffsetsV9 }),
+    metadata: api(3, {
+      9: library.metadataV9,
+      10: library.metadataV10,
+      11: library.metadataV11,
+      12: library.metadataV12,
+    }),
+    offsetCommit: api(8, { 8: library.offsetCommitV8, 9: library.offsetCommitV9 }),
+    offsetFetch: api(9, { 8: library.offsetFetchV8, 9: library.offsetFetchV9 }),
+    findCoordinator: api(10, {
+      4: library.findCoordinatorV4,
+      5: library.findCoordinatorV5,
+      6: library.findCoordinatorV6,
+    }),
+    joinGroup: api(11, {
+      6: library.joinGroupV6,
+      7: library.joinGroupV7,
+      8: library.joinGroupV8,
+      9: library.joinGroupV9,
+    }),
+    heartbeat: api(12, { 4: library.heartbeatV4 }),
+    leaveGroup: api(13, { 4: library.leaveGroupV4, 5: library.leaveGroupV5 }),
+    syncGroup: api(14, { 4: library.syncGroupV4, 5: library.syncGroupV5 }),
+    initProducerId: api(22, { 4: library.initProducerIdV4, 5: library.initProducerIdV5 }),
+    // From version 4 on only brokers may send it.
+    addPartitionsToTxn: api(24, { 3: library.addPartitionsToTxnV3 }),
+    addOffsetsToTxn: api(25, { 3: library.addOffsetsToTxnV3, 4: library.addOffsetsToTxnV4 }),
+    endTxn: api(26, { 3: library.endTxnV3, 4: library.endTxnV4 }),
+    txnOffsetCommit: api(28, { 3: library.txnOffsetCommitV3, 4: library.txnOffsetCommitV4 }),
+    consumerGroupHeartbeat: api(68, { 0: library.consumerGroupHeartbeatV0, 1: library.consumerGroupHeartbeatV1 }),
+  }
+}
+
+/** Brokers refuse names with anything but letters, digits, '.' and '-'. */
+function softwareName(clientName: string): string {
+  const name = clientName.replaceAll(/[^A-Za-z0-9.-]/g, '-').replaceAll(/^[.-]+|[.-]+$/g, '')
+  return name === '' ? 'headgate' : name
+}
+
+function tlsOf({ tls }: Connecting, host: string): Pick<Library.ConnectionOptions, 'tls'> {
+  if (tls === false) return {}
+  const given = tls === true ? {} : tls
+  const isName = !/^[\d.]+$|:/.test(host)
+  return { tls: { ...(isName ? { servername: host } : {}), ...given } as NonNullable<Library.ConnectionOptions['tls']> }
+}
+
+function saslOf({ sasl }: Connecting): Pick<Library.ConnectionOptions, 'sasl'> {
+  if (sasl === undefined) return {}
+  if (sasl.mechanism === 'OAUTHBEARER') {
+    const { mechanism, token, extensions } = sasl
+    return { sasl: { mechanism, token: token as Secret, oauthBearerExtensions: extensions ?? {} } }
+  }
+  const { mechanism, username, password } = sasl
+  return { sasl: { mechanism, username, password: password as Secret } }
+}

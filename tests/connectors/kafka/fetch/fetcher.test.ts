@@ -1,0 +1,86 @@
+/** Which requests the fetch loop makes, against a cluster of one broker that answers when the test says so. */
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { Fetcher } from '../../../../src/connectors/kafka/fetch/fetcher.ts'
+import { sourceSettings } from '../../../../src/connectors/kafka/option.ts'
+import { Partition } from '../../../../src/connectors/kafka/partition.ts'
+import type { FetchRequest } from '../../../../src/connectors/kafka/wire/calls.ts'
+import type { Cluster } from '../../../../src/connectors/kafka/wire/cluster.ts'
+
+class Broker {
+  /** Requests that wait for an answer: the partitions in each. */
+  readonly waiting: { readonly partitions: number[]; answerNothing(): void }[] = []
+  readonly cluster: Cluster
+
+  constructor(partitions: number) {
+    const leaders = Array.from({ length: partitions }, () => ({ nodeId: 1, epoch: 0 }))
+    const fetch = (_: 'fetch', request: FetchRequest): Promise<unknown> =>
+      new Promise((resolve) => {
+        const asked = request.topics.flatMap((topic) => topic.partitions.map(({ partition }) => partition))
+        const answerNothing = (): void => {
+          this.waiting.splice(this.waiting.indexOf(entry), 1)
+          resolve({ errorCode: 0, partitions: [] })
+        }
+        const entry = { partitions: asked, answerNothing }
+        this.waiting.push(entry)
+      })
+    const stub = { topics: { get: () => ({ id: 'id', leaders }) }, connection: async () => ({ call: fetch }) }
+    this.cluster = stub as unknown as Cluster
+  }
+
+  get asked(): number[][] {
+    return this.waiting.map(({ partitions }) => partitions)
+  }
+}
+
+function fetcherOf(broker: Broker, partitions: readonly Partition[]): Fetcher {
+  const settings = sourceSettings({ brokers: ['localhost:9092'], group: 'g', topics: 't' })
+  const events = { ring() {}, outOfRange() {}, topicUnknown() {}, fail() {} }
+  return new Fetcher(broker.cluster, settings, new Map(partitions.map((each) => [each.name, each])), events)
+}
+
+function partitionAt(index: number, position: number, endOffset: number): Partition {
+  const partition = new Partition('t', index, `t/${index}`, 1, position)
+  partition.endOffset = endOffset
+  return partition
+}
+
+const CREDIT = { records: 1_000, bytes: 1_000_000 }
+
+test('keeps a lane for a partition that is behind while the others wait at their ends', async () => {
+  const broker = new Broker(3)
+  const [early, late, behind] = [partitionAt(0, 10, 10), partitionAt(1, 0, 10), partitionAt(2, 0, 10)]
+  behind.paused = true
+  late.paused = true
+  const fetcher = fetcherOf(broker, [early, late, behind])
+  fetcher.want(CREDIT)
+  await turn()
+  expect(broker.asked).toEqual([[0]])
+
+  // Another one comes to its end while the last one wants nothing.
+  late.position = 10
+  late.paused = false
+  fetcher.want(CREDIT)
+  await turn()
+  expect(broker.asked).toEqual([[0]])
+
+  behind.paused = false
+  fetcher.want(CREDIT)
+  await turn()
+  expect(broker.asked.map((asked) => asked.toSorted())).toEqual([[0], [1, 2]])
+  fetcher.stop()
+})
+
+test('waits on both lanes when nothing is behind', async () => {
+  const broker = new Broker(2)
+  const [early, late] = [partitionAt(0, 10, 10), partitionAt(1, 10, 10)]
+  late.paused = true
+  const fetcher = fetcherOf(broker, [early, late])
+  fetcher.want(CREDIT)
+  await turn()
+  late.paused = false
+  fetcher.want(CREDIT)
+  await turn()
+  expect(broker.asked).toEqual([[0], [1]])
+  fetcher.stop()
+})

@@ -1,0 +1,124 @@
+/**
+ * Exactly-once in the simulated world: whatever fails, each output becomes visible once, and never without its record
+ * being done. The oracle checks the other promises at every step as well.
+ */
+import { describe, expect, test } from 'vitest'
+import type { FlowPlan, TransactionPlan } from '../../src/model/plan.ts'
+import type { Faults } from './faults.ts'
+import { type ChainOptions, chain, randomScenario } from './scenarios.ts'
+import type { Topology } from './topology.ts'
+import { type Scenario, World } from './world.ts'
+
+const SEEDS = [1, 2, 3]
+const LONG = { timeout: 120_000 }
+const TRANSACTION: TransactionPlan = { intervalMs: 100, records: 100, id: null, timeoutMs: 10_000 }
+
+const DOWNSTREAM: Partial<Faults> = {
+  handlerThrows: 0.1,
+  handlerOverloaded: 0.05,
+  handlerHangs: 0.01,
+  sinkThrows: 0.05,
+  sinkPartial: 0.05,
+  sinkLosesReply: 0.05,
+  letterFails: 0.1,
+  commitFails: 0.1,
+  commitLosesReply: 0.05,
+  pullFails: 0.05,
+}
+const REBALANCES: Partial<Faults> = { revoke: 400, lose: 900 }
+const CRASHES: Partial<Faults> = { crash: 700, drain: 2000, stop: 3000 }
+
+const callAndWrite =
+  (order: 'none' | 'key' | 'partition', policy: 'stop' | 'skip' | 'letters' = 'letters') =>
+  (topology: Topology) => {
+    const onFailure = policy === 'letters' ? topology.letters() : ({ kind: policy } as const)
+    return {
+      stages: [topology.sync('filter'), topology.call(order, { onFailure, timeoutMs: 200, queueRecords: 100 })],
+      end: topology.sink(order, { onFailure }),
+    }
+  }
+
+function runAll(options: ChainOptions, flow: Parameters<typeof chain>[1], more: Partial<Scenario> = {}): World[] {
+  return SEEDS.map((seed) => {
+    const world = new World(chain({ seed, transaction: TRANSACTION, ...options }, flow, more))
+    world.run(300_000)
+    expect(world.isOver(), `seed ${seed}: ${world.describe()}`).toBe(true)
+    return world
+  })
+}
+
+describe('promise 11: each output becomes visible exactly once, together with the progress', LONG, () => {
+  test('without faults, in transactions of the length that was asked for', () => {
+    const worlds = runAll({ spreadMs: 2000 }, callAndWrite('none'))
+    for (const { transactions } of worlds) {
+      expect(transactions!.aborts).toBe(0)
+      expect(transactions!.commits).toBeGreaterThan(5)
+    }
+  })
+
+  test('with failing handlers, sinks, dead letters and commits', () => {
+    const worlds = runAll({ faults: { ...DOWNSTREAM, sinkRejects: 1 }, poison: 0.03 }, callAndWrite('none'))
+    for (const { transactions } of worlds) expect(transactions!.aborts).toBeGreaterThan(0)
+  })
+
+  test('with processes that are killed, drained and stopped', () => {
+    const worlds = runAll({ faults: { ...DOWNSTREAM, ...CRASHES }, poison: 0.03 }, callAndWrite('key'))
+    expect(worlds.reduce((sum, { restarts }) => sum + restarts, 0)).toBeGreaterThan(5)
+  })
+
+  test('with partitions that are revoked and lost in the middle of transactions', () => {
+    runAll({ faults: { ...DOWNSTREAM, ...REBALANCES }, handlerMs: 60, partitions: 4 }, callAndWrite('key'))
+  })
+
+  test('when a record stops the pipeline', () => {
+    runAll({ faults: { ...DOWNSTREAM, ...CRASHES }, poison: 0.01, records: 100 }, callAndWrite('none', 'stop'))
+  })
+
+  test('for records with several outputs, over branches and expansions: all of them or none', () => {
+    runAll({ faults: { ...DOWNSTREAM, ...CRASHES, ...REBALANCES }, records: 100, poison: 0.02 }, (topology) => ({
+      stages: [topology.flatMap(), topology.call('none', { onFailure: topology.letters() })],
+      end: topology.route(1, 'none'),
+    }))
+  })
+
+  test('for batches that are written as one', () => {
+    runAll({ faults: { ...DOWNSTREAM, ...CRASHES, ...REBALANCES }, records: 100 }, (topology) => ({
+      stages: [topology.batch({ records: 10, withinMs: 20 })],
+      end: topology.sink('none', { onFailure: topology.letters(), queueRecords: 100 }),
+    }))
+  })
+
+  test.each([0, 8, 64])('with %i bytes for what is done ahead: what does not fit is waited for', (metadataBytes) => {
+    runAll({ metadataBytes, faults: { ...DOWNSTREAM, ...CRASHES }, handlerMs: 40 }, callAndWrite('none'))
+  })
+
+  test('over several sources', () => {
+    runAll({ sources: 3, records: 100, faults: { ...DOWNSTREAM, ...CRASHES, ...REBALANCES } }, callAndWrite('none'))
+  })
+
+  test('with little admission: what waits for the end of a transaction does not lock out the rest', () => {
+    const slow = { ...TRANSACTION, intervalMs: 60_000, records: 1_000_000 }
+    const worlds = runAll({ admission: { records: 8 }, transaction: slow, records: 60 }, callAndWrite('none'))
+    for (const { nowMs } of worlds) expect(nowMs).toBeLessThan(2 * slow.intervalMs + 1000)
+  })
+
+  test('in random topologies under random faults', () => {
+    for (let seed = 1; seed <= 60; seed += 1) {
+      const { plan, faults, ...rest } = randomScenario(seed)
+      if (combines(plan.flow)) continue
+      const transaction = { ...TRANSACTION, intervalMs: 10 * (seed % 50), records: 1 + 7 * (seed % 30) }
+      // Progress that cannot be read is progress that is lost.
+      const scenario = { ...rest, plan: { ...plan, transaction }, faults: { ...faults, foreignProgress: 0 } }
+      const world = new World(scenario)
+      world.run(300_000)
+      expect(world.isOver(), `seed ${seed}: ${world.describe()}`).toBe(true)
+    }
+  })
+})
+
+/** A batch that more than a sink sees is refused by the builder. */
+function combines({ stages, end }: FlowPlan): boolean {
+  const inside = stages.some(({ kind }, at) => kind === 'batch' && at < stages.length - 1)
+  const before = end.kind === 'route' && stages.some(({ kind }) => kind === 'batch')
+  return inside || before || (end.kind === 'route' && [...end.branches.values()].some(combines))
+}
