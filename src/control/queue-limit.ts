@@ -22,6 +22,8 @@ const DEEP_TURNS = 3
 const FEW = 32
 /** As many calls can lower it. */
 const LEAST_LOW = 8
+/** Fewer than this are no reason to stop a climb that has hardly begun: one fast call would hold the limit down for good. */
+const FEW_FIRST = 8
 /** A baseline that was raised so recently is raised again only where all clients probe. */
 const RAISE_AGAIN_MS = 30_000
 const DEEP_CUT = 0.25
@@ -29,6 +31,8 @@ const DEEP_CUT = 0.25
 const OURS = 0.5
 const NOT_OURS = 0.8
 const TRANSIENT = 1.3
+/** An elasticity that is known no better than this does not tell the first two apart. */
+const BLIND = 0.25
 
 export class QueueLimit extends LimitState {
   /** The track window counts what settles from here on. */
@@ -180,7 +184,10 @@ export class QueueLimit extends LimitState {
       const error = this.measures.errorOf(sample.n, baseline.n)
       const verdict = verdictOf(rise, error, sample.n, this.exact, this.#again)
       if (verdict === 'grow' && sample.n >= LEAST_LOW) baseline.observed(sample, error)
-      if (verdict === 'knee') this.#foundKnee(rise, nowMs)
+      if (verdict === 'knee' && baseline.n < FEW_FIRST && this.limit < 4 && this.#resumeTo === 0) {
+        baseline.pool(sample)
+        this.#beginRound(nowMs, true)
+      } else if (verdict === 'knee') this.#foundKnee(rise, nowMs)
       else if (verdict === 'again' || !this.measures.isSaturated) this.#beginRound(nowMs, verdict === 'again')
       else {
         if (this.#resumeTo === 0 && (rise <= error || baseline.n < FEW)) baseline.pool(sample)
@@ -314,8 +321,10 @@ export class QueueLimit extends LimitState {
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (elasticity > NOT_OURS + 0.5 * errorOfElasticity) {
-      // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
+    } else if (elasticity > (errorOfElasticity > BLIND ? OURS : NOT_OURS + 0.5 * errorOfElasticity)) {
+      // Fewer calls do not help, or noise hides whether they do: to wait for a deeper probe costs little, but a limit
+      // that follows a latency that is not its own making falls to nothing. The baseline is not raised on that alone:
+      // others may have made the queue.
       this.phase = 'waiting'
       this.#slotMs = deepSlotMs(
         nowMs,
