@@ -17,6 +17,10 @@ import { callsOf, verdictOf } from './round.ts'
 const CLIMB_ALARM = 0.5
 const CLEAN = 0.1
 const MOST_BRAKES = 3
+/** What a climb queues when it goes too far takes some turns of calls to leave: where those last, it goes in smaller steps. */
+const SLOW_MS = 1000
+const SLOW_GROWTH = 4 / 3
+const LITTLE = 4
 const DEEP_TURNS = 3
 /** A baseline of fewer calls is not relied upon. */
 const FEW = 32
@@ -198,7 +202,8 @@ export class QueueLimit extends LimitState {
 
   #grow(nowMs: number): void {
     this.#good = this.exact
-    const next = this.exact * this.#growth
+    const isSlow = this.limit >= LITTLE && this.typicalMs() > SLOW_MS
+    const next = this.exact * (isSlow ? Math.min(this.#growth, SLOW_GROWTH) : this.#growth)
     if (this.#resumeTo > 0 && next >= this.#resumeTo) this.#foundLevel(this.#resumeTo, nowMs)
     else if (this.exact >= Math.min(this.failures.ceilingAt(nowMs), this.options.max))
       this.#foundLevel(this.exact, nowMs)
