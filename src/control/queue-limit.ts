@@ -17,11 +17,17 @@ import { callsOf, verdictOf } from './round.ts'
 const CLIMB_ALARM = 0.5
 const CLEAN = 0.1
 const MOST_BRAKES = 3
+/** What a climb queues when it goes too far takes some turns of calls to leave: where those last, it goes in smaller steps. */
+const SLOW_MS = 1000
+const SLOW_GROWTH = 4 / 3
+const LITTLE = 4
 const DEEP_TURNS = 3
 /** A baseline of fewer calls is not relied upon. */
 const FEW = 32
 /** As many calls can lower it. */
 const LEAST_LOW = 8
+/** Fewer than this are no reason to stop a climb that has hardly begun: one fast call would hold the limit down for good. */
+const FEW_FIRST = 8
 /** A baseline that was raised so recently is raised again only where all clients probe. */
 const RAISE_AGAIN_MS = 30_000
 const DEEP_CUT = 0.25
@@ -29,6 +35,8 @@ const DEEP_CUT = 0.25
 const OURS = 0.5
 const NOT_OURS = 0.8
 const TRANSIENT = 1.3
+/** An elasticity that is known no better than this does not tell the first two apart. */
+const BLIND = 0.25
 
 export class QueueLimit extends LimitState {
   /** The track window counts what settles from here on. */
@@ -180,7 +188,10 @@ export class QueueLimit extends LimitState {
       const error = this.measures.errorOf(sample.n, baseline.n)
       const verdict = verdictOf(rise, error, sample.n, this.exact, this.#again)
       if (verdict === 'grow' && sample.n >= LEAST_LOW) baseline.observed(sample, error)
-      if (verdict === 'knee') this.#foundKnee(rise, nowMs)
+      if (verdict === 'knee' && baseline.n < FEW_FIRST && this.limit < 4 && this.#resumeTo === 0) {
+        baseline.pool(sample)
+        this.#beginRound(nowMs, true)
+      } else if (verdict === 'knee') this.#foundKnee(rise, nowMs)
       else if (verdict === 'again' || !this.measures.isSaturated) this.#beginRound(nowMs, verdict === 'again')
       else {
         if (this.#resumeTo === 0 && (rise <= error || baseline.n < FEW)) baseline.pool(sample)
@@ -191,7 +202,8 @@ export class QueueLimit extends LimitState {
 
   #grow(nowMs: number): void {
     this.#good = this.exact
-    const next = this.exact * this.#growth
+    const isSlow = this.limit >= LITTLE && this.typicalMs() > SLOW_MS
+    const next = this.exact * (isSlow ? Math.min(this.#growth, SLOW_GROWTH) : this.#growth)
     if (this.#resumeTo > 0 && next >= this.#resumeTo) this.#foundLevel(this.#resumeTo, nowMs)
     else if (this.exact >= Math.min(this.failures.ceilingAt(nowMs), this.options.max))
       this.#foundLevel(this.exact, nowMs)
@@ -314,8 +326,10 @@ export class QueueLimit extends LimitState {
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (elasticity > NOT_OURS + 0.5 * errorOfElasticity) {
-      // Fewer calls do not help. The baseline is not raised on that alone: others may have made the queue.
+    } else if (elasticity > (errorOfElasticity > BLIND ? OURS : NOT_OURS + 0.5 * errorOfElasticity)) {
+      // Fewer calls do not help, or noise hides whether they do: to wait for a deeper probe costs little, but a limit
+      // that follows a latency that is not its own making falls to nothing. The baseline is not raised on that alone:
+      // others may have made the queue.
       this.phase = 'waiting'
       this.#slotMs = deepSlotMs(
         nowMs,
