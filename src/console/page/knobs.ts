@@ -16,7 +16,7 @@ const COLUMNS: readonly (readonly [Advice, string, string, string])[] = [
 export type TurnKnob = (knob: Knob) => void
 
 /** Whether the page can turn it: the settings that `POST /control` takes. */
-export function canTurn({ live, setting, stage, to, advice }: Knob): boolean {
+function canTurn({ live, setting, stage, to, advice }: Knob): boolean {
   return (
     live && to !== null && advice !== 'hurts' && stage !== null && (setting === 'concurrency' || setting === 'rate')
   )
