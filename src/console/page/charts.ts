@@ -226,7 +226,8 @@ const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hour12
 
 function topOf({ mostOfFirst }: ChartPlan, { data }: uPlot, most: number): number {
   if (mostOfFirst === undefined) return most
-  const first = (data[1] ?? []).reduce<number>((top, value) => Math.max(top, value ?? 0), 0)
+  let first = 0
+  for (const value of data[1] ?? []) first = Math.max(first, value ?? 0)
   return first > 0 ? Math.min(most, first * mostOfFirst) : most
 }
 
