@@ -19,6 +19,8 @@ export interface DoctorBenchOptions {
   readonly tuning: boolean
   /** Only causes whose name contains this, and no controls. */
   readonly only: string
+  /** How many of the five seeds. */
+  readonly seeds: number
   readonly json: boolean
 }
 
@@ -37,11 +39,13 @@ export interface DoctorRow {
 
 const CONTROL_MINUTES = 200
 const SMOKE_SEEDS = 1
-const PAIRS = 40
+const PAIRS = 16
+/** Every knob is a run of its own. */
+const KNOB_SEEDS = 2
 
-export function doctorBench({ smoke, tuning, only, json }: DoctorBenchOptions): DoctorRow[] {
+export function doctorBench({ smoke, tuning, only, json, seeds: count }: DoctorBenchOptions): DoctorRow[] {
   const all = tuning ? TUNING_SEEDS : NEVER_TUNED_SEEDS
-  const seeds = smoke ? all.slice(0, SMOKE_SEEDS) : all
+  const seeds = all.slice(0, smoke ? SMOKE_SEEDS : count)
   const causes = CAUSES.filter(({ name }) => name.includes(only))
   if (causes.length === 0) throw new Error(`no cause's name contains '${only}'`)
   const rows: DoctorRow[] = []
@@ -108,7 +112,9 @@ export function doctorBench({ smoke, tuning, only, json }: DoctorBenchOptions): 
       row(`false alarms over ${Math.round(minutes)} healthy minutes`, 'alarms', alarms, { most: 0 }, {}, { minutes }),
     )
   }
-  const turned = turnKnobs(seeds, smoke ? [0.5] : [0.5, 0.2], 3, say).filter(({ cause }) => cause.includes(only))
+  const turned = turnKnobs(seeds.slice(0, KNOB_SEEDS), smoke ? [0.5] : [0.5, 0.2], 3, say).filter(({ cause }) =>
+    cause.includes(only),
+  )
   const errors = turned.map(({ error }) => error).sort((one, other) => one - other)
   for (const { cause, knob, predicted, measured, error } of turned)
     if (error > 0.15) say(`${cause}: ${knob} predicted ${predicted.toFixed(0)}/s, measured ${measured.toFixed(0)}/s`)

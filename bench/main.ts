@@ -142,7 +142,7 @@ async function main(): Promise<boolean> {
   }
   if (name === 'overload') return runOverload(values)
   if (name === 'doctor') {
-    const rows = doctorBench(values)
+    const rows = doctorBench({ ...values, seeds: positive('repeats', values.repeats) })
     if (values.json) console.log(JSON.stringify({ bench: 'doctor', rows }, null, 2))
     return values.smoke || rows.every(({ holds }) => holds !== false)
   }

@@ -18,6 +18,7 @@ export type {
 } from './builder/option-types.ts'
 export { Pipeline, type PipelineStart, pipeline, type SourceGiven, type ValueOf } from './builder/pipeline.ts'
 export { adaptive, deadLetter, exponential, fixed, perMinute, perSecond, skip, stop } from './builder/policies.ts'
+export { type DoctorOptions, diagnose } from './diagnose/doctor.ts'
 export type { Latencies, LatencyCounts } from './engine/histogram.ts'
 export type { Limits, PresentLimits, StageLimits } from './engine/limits.ts'
 export type * from './model/connector.ts'

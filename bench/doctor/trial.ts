@@ -4,6 +4,7 @@
  * time at which that shows.
  */
 import { Doctor, PROBE_MS } from '../../src/diagnose/doctor.ts'
+import { completed } from '../../src/diagnose/window.ts'
 import type { Diagnosis } from '../../src/model/diagnosis.ts'
 import type { PipelineSpec } from '../../src/sim/pipeline/spec.ts'
 import { PipelineWorld } from '../../src/sim/pipeline/world.ts'
@@ -29,7 +30,7 @@ export function watch(spec: PipelineSpec, seed: number): Watched {
     doctor.observe(status)
     const probe = doctor.probe()
     if (probe !== null) world.trySlots(probe.concurrency, PROBE_MS)
-    looks.push({ atMs: world.nowMs, completed: world.completed, diagnosis: doctor.diagnosis() as Diagnosis })
+    looks.push({ atMs: world.nowMs, completed: completed(status), diagnosis: doctor.diagnosis() as Diagnosis })
   }).run()
   return { looks, wallMs: performance.now() - startMs }
 }
@@ -37,7 +38,9 @@ export function watch(spec: PipelineSpec, seed: number): Watched {
 /** Completions alone. */
 export function count(spec: PipelineSpec, seed: number): readonly Pick<Look, 'atMs' | 'completed'>[] {
   const looks: Pick<Look, 'atMs' | 'completed'>[] = []
-  new PipelineWorld(spec, seed, (_, world) => looks.push({ atMs: world.nowMs, completed: world.completed })).run()
+  new PipelineWorld(spec, seed, (status, world) =>
+    looks.push({ atMs: world.nowMs, completed: completed(status) }),
+  ).run()
   return looks
 }
 

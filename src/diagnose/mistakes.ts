@@ -50,7 +50,7 @@ function pastTheKnee(
     mistake: 'concurrency-past-the-knee',
     stage: name,
     sentence:
-      `More concurrency made '${name}' less stable, not faster: with ${formatCount(Math.round(slots), 'call')} at once each takes ` +
+      `More concurrency made '${name}' less stable, not faster: with ${formatCount(status.limit ?? Math.round(slots), 'call')} at once each takes ` +
       `${formatDuration(latencyMs)} instead of ${formatDuration(quietMs)}${fails}. About ${enough} would get as much done; ` +
       'adaptive() finds the figure by itself.',
     evidence: [

@@ -18,6 +18,8 @@ interface Noted {
 export class Failures {
   readonly #ring: Noted[] = []
   #next = 0
+  /** What `statuses` gave last, until something is noted. */
+  #shown: FailureStatus[] | null = null
 
   note(item: Item, error: HeadgateError, stage: string, nowMs: number): void {
     const { partition, lot, row } = item
@@ -28,6 +30,7 @@ export class Failures {
     noted.stage = stage
     noted.error = error
     noted.atMs = nowMs
+    this.#shown = null
     this.#ring[this.#next] = noted
     this.#next = (this.#next + 1) % MOST
   }
@@ -35,10 +38,11 @@ export class Failures {
   /** The last first. `sources`: their names by index; `offsetMs`: engine time + this = epoch time. */
   statuses(sources: readonly string[], offsetMs: number): FailureStatus[] {
     const { length } = this.#ring
-    return Array.from({ length }, (_, back) => {
+    this.#shown ??= Array.from({ length }, (_, back) => {
       const { sourceIndex, error, atMs, ...rest } = this.#ring[(this.#next - 1 - back + 2 * length) % length] as Noted
       const { code } = error
       return { ...rest, source: sources[sourceIndex] as string, code, message: error.message, atMs: atMs + offsetMs }
     })
+    return this.#shown
   }
 }

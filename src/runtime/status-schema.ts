@@ -11,7 +11,7 @@ const amount = (description: string) => z.number().nonnegative().describe(descri
 const name = (description: string) => z.string().min(1).describe(description)
 const reason = (description: string) => z.string().describe(description)
 
-const latency = (description: string) =>
+export const latency = (description: string) =>
   z
     .strictObject({
       p50: amount('Median, milliseconds.'),
@@ -41,20 +41,26 @@ const records = z
   })
   .describe('Record counts since the start: in = out + filtered + deadLettered + skipped + returned + inFlight.')
 
-const states = z
-  .strictObject({
-    IDLE: amount('Nothing to do, slot-seconds.'),
-    CPU: amount('Own code on the thread, slot-seconds.'),
-    AWAIT: amount('Waiting for the downstream, slot-seconds.'),
-    POOL: amount('Waiting for a connection or worker, slot-seconds.'),
-    RATE: amount('Held back by a rate limit, slot-seconds.'),
-    KEY: amount('Held back by ordering, slot-seconds.'),
-    LINGER: amount('Waiting for a batch to fill, slot-seconds.'),
-    BACKOFF: amount('Waiting between attempts, slot-seconds.'),
-    BLOCKED: amount('No room in the next stage, slot-seconds.'),
-    COMMIT: amount('Waiting for the end of a transaction, slot-seconds.'),
-  })
-  .describe('Slot-seconds spent in each state since the start; a slot is in exactly one state at a time.')
+/** A figure for each state of a slot. */
+export const stateSeconds = (description: string) =>
+  z
+    .strictObject({
+      IDLE: amount('Nothing to do, slot-seconds.'),
+      CPU: amount('Own code on the thread, slot-seconds.'),
+      AWAIT: amount('Waiting for the downstream, slot-seconds.'),
+      POOL: amount('Waiting for a connection or worker, slot-seconds.'),
+      RATE: amount('Held back by a rate limit, slot-seconds.'),
+      KEY: amount('Held back by ordering, slot-seconds.'),
+      LINGER: amount('Waiting for a batch to fill, slot-seconds.'),
+      BACKOFF: amount('Waiting between attempts, slot-seconds.'),
+      BLOCKED: amount('No room in the next stage, slot-seconds.'),
+      COMMIT: amount('Waiting for the end of a transaction, slot-seconds.'),
+    })
+    .describe(description)
+
+const states = stateSeconds(
+  'Slot-seconds spent in each state since the start; a slot is in exactly one state at a time.',
+)
 
 const durations = z
   .strictObject({
@@ -94,14 +100,18 @@ const stageSettings = z
   })
   .describe('What the stage was told.')
 
-const lane = z
-  .strictObject({
-    FETCH: amount('A pull that brought something, seconds.'),
-    COMMIT: amount('Deliveries wait for a commit, seconds.'),
-    BLOCKED: amount('No room or no credit, seconds.'),
-    NO_INPUT: amount('A pull that brought nothing, or no pull wanted, seconds.'),
-  })
-  .describe('Seconds that the lane of the source spent in each state since the start.')
+/** A figure for each state of a source's lane. */
+export const laneSeconds = (description: string) =>
+  z
+    .strictObject({
+      FETCH: amount('A pull that brought something, seconds.'),
+      COMMIT: amount('Deliveries wait for a commit, seconds.'),
+      BLOCKED: amount('No room or no credit, seconds.'),
+      NO_INPUT: amount('A pull that brought nothing, or no pull wanted, seconds.'),
+    })
+    .describe(description)
+
+const lane = laneSeconds('Seconds that the lane of the source spent in each state since the start.')
 
 const partition = z
   .strictObject({
@@ -132,7 +142,7 @@ const processSchema = z
   })
   .describe('What the process did since the start.')
 
-const failure = z
+export const failure = z
   .strictObject({
     source: name('The source of the record.'),
     partition: name('Its partition.'),
@@ -144,7 +154,7 @@ const failure = z
   })
   .describe('A record that a stage could not do, whatever became of it.')
 
-const keyShare = z
+export const keyShare = z
   .strictObject({
     source: name('The source.'),
     key: z.string().describe('The key.'),
@@ -300,10 +310,14 @@ export function statusJsonSchema(): object {
   return { $schema, title: 'Headgate status', ...rest }
 }
 
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+export type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
 /** Fails to compile when `Status` and the schema are not the same shape, field by field. */
 type Assert<T extends true> = T
 export type SchemaMatchesStatus = Assert<Same<Expand<z.infer<typeof statusSchema>>, Expand<Status>>>
 
-type Expand<T> = T extends readonly (infer E)[] ? Expand<E>[] : T extends object ? { [K in keyof T]: Expand<T[K]> } : T
+export type Expand<T> = T extends readonly (infer E)[]
+  ? Expand<E>[]
+  : T extends object
+    ? { [K in keyof T]: Expand<T[K]> }
+    : T

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { askDiagnosis } from '../../src/cli/doctor/ask.ts'
+import { askDiagnosis, askProfile } from '../../src/cli/doctor/ask.ts'
 import { DOES_NOT_WORK, exitCodeOf, FALLS_BEHIND } from '../../src/cli/doctor/exit-code.ts'
 import { findTarget } from '../../src/cli/doctor/find.ts'
 import { readReport } from '../../src/cli/doctor/report-file.ts'
@@ -65,6 +65,12 @@ describe('asking', () => {
     const { console } = await openWorld()
     const diagnosis = await askDiagnosis(console.origin, console.token)
     expect(diagnosis.verdict.sentence).toBe(sampleDiagnosis().verdict.sentence)
+  })
+
+  test('takes a profile where it is asked for', async () => {
+    const { console } = await openWorld()
+    await expect(askProfile(console.origin, console.token)).resolves.toBeUndefined()
+    await expect(askProfile(console.origin, null)).rejects.toMatchObject({ exitCode: 1 })
   })
 
   test.each<[string, string | null, string]>([

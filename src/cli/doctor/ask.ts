@@ -5,20 +5,39 @@ import { describe } from '../../model/errors.ts'
 import { CliFailure, EXIT } from '../failure.ts'
 
 const ANSWER_MS = 5_000
+/** The profile itself takes two seconds. */
+const PROFILE_ANSWER_MS = 15_000
 
 export async function askDiagnosis(origin: string, token: string | null): Promise<Diagnosis> {
+  return parsed(origin, await ask(origin, token, '/diagnosis', 'GET', ANSWER_MS))
+}
+
+/** Resolves when the profile is taken: the next diagnosis has it. */
+export async function askProfile(origin: string, token: string | null): Promise<void> {
+  await ask(origin, token, '/profile', 'POST', PROFILE_ANSWER_MS)
+}
+
+async function ask(
+  origin: string,
+  token: string | null,
+  path: string,
+  method: string,
+  withinMs: number,
+): Promise<string> {
   let response: Response
   try {
-    response = await fetch(`${origin}/diagnosis`, {
+    response = await fetch(origin + path, {
+      method,
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
       redirect: 'error',
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: AbortSignal.timeout(withinMs),
     })
   } catch (thrown) {
-    throw unreachable(origin, thrown)
+    throw unreachable(origin, thrown, withinMs)
   }
-  if (response.ok) return parsed(origin, await response.text())
-  throw refused(origin, response.status, await response.text(), token)
+  const text = await response.text()
+  if (response.ok) return text
+  throw refused(origin, response.status, text, token)
 }
 
 function parsed(origin: string, text: string): Diagnosis {
@@ -34,11 +53,11 @@ function parsed(origin: string, text: string): Diagnosis {
   })
 }
 
-function unreachable(origin: string, thrown: unknown): CliFailure {
+function unreachable(origin: string, thrown: unknown, withinMs: number): CliFailure {
   const slow = thrown instanceof Error && thrown.name === 'TimeoutError'
   return new CliFailure(
     slow
-      ? `the console at ${origin} has not answered for ${ANSWER_MS / 1000} s`
+      ? `the console at ${origin} has not answered for ${withinMs / 1000} s`
       : `there is no answer from ${origin}: ${describe(thrown)}`,
     {
       exitCode: EXIT.failed,

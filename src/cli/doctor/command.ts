@@ -8,6 +8,7 @@ Examples:
   headgate doctor                             the pipeline that runs on this machine with --console
   headgate doctor orders                      the one of this name, when several run
   headgate doctor --watch                     redrawn until interrupted
+  headgate doctor --profile                   whose code blocks the event loop
   headgate doctor http://10.0.0.7:7207        another machine; the token comes from HEADGATE_CONSOLE_TOKEN
   headgate doctor report.json                 what \`headgate run --report\` wrote
   headgate doctor --json | jq .verdict.sentence
@@ -27,6 +28,7 @@ export function addDoctorCommand(program: Command, finish: (exitCode: number) =>
     .argument('[target]', 'name or process id of a pipeline on this machine, address of a console, or report file')
     .option('--watch', 'go on until interrupted: redrawn on a terminal, elsewhere a line for each new verdict')
     .option('--json', 'the diagnosis as JSON; with --watch one line each time')
+    .option('--profile', 'take a CPU profile of two seconds first, and say whose code it was; it costs some throughput')
     .option('--link', "print the link to the console's page, and nothing else")
     .addOption(
       new Option('--interval <duration>', 'time between looks of --watch')

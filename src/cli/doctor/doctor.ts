@@ -7,7 +7,7 @@ import { renderDiagnosis } from '../../console/terminal/report.ts'
 import type { Diagnosis } from '../../model/diagnosis.ts'
 import { CliFailure, EXIT } from '../failure.ts'
 import { canRedraw, colourOn, OUTPUT } from '../output.ts'
-import { askDiagnosis } from './ask.ts'
+import { askDiagnosis, askProfile } from './ask.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { findTarget, type Target } from './find.ts'
 import { readReport } from './report-file.ts'
@@ -16,6 +16,7 @@ export interface DoctorOptions {
   readonly watch?: boolean
   readonly json?: boolean
   readonly link?: boolean
+  readonly profile?: boolean
   readonly interval: number
 }
 
@@ -27,11 +28,15 @@ export async function doctor(given: string | undefined, options: DoctorOptions):
   const target = findTarget(given)
   if (options.link === true) return printLink(target)
   if (target.kind === 'report') {
+    if (options.profile === true) {
+      throw new CliFailure('a report has no CPU to profile', { advice: 'Name a pipeline that runs.' })
+    }
     if (options.watch === true) {
       throw new CliFailure('a report does not change', { advice: 'Leave --watch out, or name a pipeline that runs.' })
     }
     return printOnce(readReport(target.path), options)
   }
+  if (options.profile === true) await askProfile(target.origin, target.token)
   const ask = (): Promise<Diagnosis> => askDiagnosis(target.origin, target.token)
   return options.watch === true ? watch(ask, options) : printOnce(await ask(), options)
 }

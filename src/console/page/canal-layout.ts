@@ -43,7 +43,9 @@ export const SEA = 'sea'
 export const DEAD = 'dead'
 
 const WIDE = { reservoir: 124, gate: 76, slots: 128, passage: 92, sea: 96 }
-const LEAST_GAP = 52
+/** How far the parts may shrink to stand beside one another. */
+const SCALES = [1, 0.9, 0.8] as const
+const LEAST_GAP = 46
 const MOST_GAP = 150
 const BASIN = 96
 const TOP = 62
@@ -60,27 +62,30 @@ export function stationId(run: number, index: number): string {
   return `stage-${run}-${index}`
 }
 
-function partsOf(canal: Canal): Part[][] {
+function partsOf(canal: Canal, scale: number): Part[][] {
   const rows = canal.runs.map((run, row) =>
     run.map((station, index) => ({
       id: stationId(row, index),
-      width: station.slots === null ? WIDE.passage : WIDE.slots,
+      width: scale * (station.slots === null ? WIDE.passage : WIDE.slots),
       height: station.slots === null ? 44 : BASIN,
     })),
   )
   const head: Part[] = [
-    { id: RESERVOIR, width: WIDE.reservoir, height: BASIN + 16 },
-    { id: GATE, width: WIDE.gate, height: BASIN },
+    { id: RESERVOIR, width: scale * WIDE.reservoir, height: BASIN + 16 },
+    { id: GATE, width: scale * WIDE.gate, height: BASIN },
   ]
   const [trunk = [], ...branches] = rows
-  const sea = (row: number): Part => ({ id: row === 0 ? SEA : `${SEA}-${row}`, width: WIDE.sea, height: BASIN })
+  const sea = (row: number): Part => ({ id: row === 0 ? SEA : `${SEA}-${row}`, width: scale * WIDE.sea, height: BASIN })
   if (branches.length === 0) return [[...head, ...trunk, sea(0)]]
   return [[...head, ...trunk], ...branches.map((branch, index) => [...branch, sea(index + 1)])]
 }
 
 export function layOut(canal: Canal, width: number): Layout {
-  const rows = partsOf(canal)
-  return horizontal(canal, rows, width) ?? vertical(canal, rows, width)
+  for (const scale of SCALES) {
+    const layout = horizontal(canal, partsOf(canal, scale), width)
+    if (layout) return layout
+  }
+  return vertical(canal, partsOf(canal, 1), width)
 }
 
 function horizontal(canal: Canal, rows: readonly (readonly Part[])[], width: number): Layout | null {
@@ -114,7 +119,7 @@ function horizontal(canal: Canal, rows: readonly (readonly Part[])[], width: num
   let height = TOP + BASIN + 82 + Math.max(0, branches.length - 1) * ROW
   if (canal.hasDeadLetter) {
     const last = places.at(-1) as Place
-    const dead = wide({ id: DEAD, width: WIDE.sea, height: 40 }, last.x, last.y + BASIN + 52, gap)
+    const dead = wide({ id: DEAD, width: last.width, height: 40 }, last.x, last.y + BASIN + 52, gap)
     places.push(dead)
     const before = places.at(-3) as Place
     const [x, y] = [last.x - gap / 2, last.y + last.height / 2]

@@ -121,8 +121,8 @@ export class CanalView {
       figure: '',
       captions: [
         gate.opening === 0 ? 'shut' : `open ${percent(gate.opening)}`,
-        `${count(gate.records)} of ${count(gate.limitRecords)} in`,
-        gate.opening > 0 && gate.opening < 1 ? `bound by ${gate.reason}` : '',
+        `${count(gate.records)} of ${count(gate.limitRecords)}`,
+        gate.opening > 0 && gate.opening < 1 ? `by ${gate.reason}` : '',
       ],
       level: Math.min(1, gate.share),
       mark: gate.bottleneck ? 'bottleneck' : null,

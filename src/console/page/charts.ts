@@ -31,12 +31,15 @@ interface ChartPlan {
   readonly title: string
   readonly print: (value: number | null) => string
   readonly series: readonly Series[]
+  /** What is above this multiple of the first series is cut off: one burst would flatten all else. */
+  readonly mostOfFirst?: number
 }
 
 const CHARTS: readonly ChartPlan[] = [
   {
     title: 'Records a second',
     print: rate,
+    mostOfFirst: 2,
     series: [
       { column: 'donePerSecond', label: 'completed', colour: '--water', width: 2, dash: [] },
       { column: 'inPerSecond', label: 'pulled', colour: '--quiet', width: 1, dash: [4, 3] },
@@ -182,7 +185,7 @@ export class Charts {
       hooks: { setCursor: [(plot) => this.#say(drawn, plot.cursor.idx ?? this.#atMs.length - 1)] },
       scales: {
         x: { time: true, range: () => this.window() },
-        y: { range: (_, __, most) => [0, Math.max(1, (most ?? 1) * 1.1)] },
+        y: { range: (plot, __, most) => [0, Math.max(1, topOf(plan, plot, most ?? 1) * 1.1)] },
       },
       axes: [
         {
@@ -220,6 +223,13 @@ export class Charts {
 
 const HOURS = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hour12: false })
 const SECONDS = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hour12: false })
+
+function topOf({ mostOfFirst }: ChartPlan, { data }: uPlot, most: number): number {
+  if (mostOfFirst === undefined) return most
+  let first = 0
+  for (const value of data[1] ?? []) first = Math.max(first, value ?? 0)
+  return first > 0 ? Math.min(most, first * mostOfFirst) : most
+}
 
 /** What a variable of the style sheet is at present, as a colour that a canvas takes. */
 function colourOf(variable: string): string {

@@ -8,15 +8,15 @@ import { change, duration, rate } from '../terminal/figures.ts'
 import { byId, element, keep, write } from './dom.ts'
 
 const COLUMNS: readonly (readonly [Advice, string, string, string])[] = [
-  ['turn', 'Turn', 'these help', 'Nothing that could be turned would help.'],
-  ['safe', 'Safe', 'these cost no throughput', 'Nothing here relieves anything.'],
-  ['hurts', 'Hurts', 'leave these', 'Nothing tempting would do harm.'],
+  ['turn', 'Turn', 'these help', 'No knob is known to help here.'],
+  ['safe', 'Safe', 'these cost no throughput', 'None is known here.'],
+  ['hurts', 'Hurts', 'leave these', 'None is known here.'],
 ]
 
 export type TurnKnob = (knob: Knob) => void
 
 /** Whether the page can turn it: the settings that `POST /control` takes. */
-export function canTurn({ live, setting, stage, to, advice }: Knob): boolean {
+function canTurn({ live, setting, stage, to, advice }: Knob): boolean {
   return (
     live && to !== null && advice !== 'hurts' && stage !== null && (setting === 'concurrency' || setting === 'rate')
   )

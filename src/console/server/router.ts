@@ -95,6 +95,15 @@ function routesOf({ target, credentials, feed, control, files, openMetrics }: Ro
         sendNothing(response, { 'set-cookie': cookie })
       },
     },
+    'POST /profile': {
+      need: 'change',
+      handle: async (_, response) => {
+        const taken = await target.profile().catch((thrown: unknown) => {
+          throw new Refusal(409, 'conflict', `no profile was taken: ${describe(thrown)}`)
+        })
+        sendJson(response, 200, taken)
+      },
+    },
     'POST /control': {
       need: 'change',
       handle: async (request, response, proof) => {

@@ -27,7 +27,7 @@ export interface ViewOptions {
   readonly note?: string | undefined
 }
 
-export const STATE_TONES: Readonly<Record<Status['state'], Tone>> = {
+const STATE_TONES: Readonly<Record<Status['state'], Tone>> = {
   starting: 'cool',
   running: 'good',
   paused: 'warn',

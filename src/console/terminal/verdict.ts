@@ -9,7 +9,7 @@ import { ADVICE_LABELS, CAUSE_LABELS, gain, HEALTH_LABELS, healthDetail, type Mo
 import { change, duration, inUnit, percent, rate } from './figures.ts'
 import { cutLine, type Line, left, lineCells, span, type Tone, wrap } from './spans.ts'
 
-export const MOOD_TONES: Readonly<Record<Mood, Tone>> = { calm: 'good', busy: 'warn', alarm: 'bad', over: 'dim' }
+const MOOD_TONES: Readonly<Record<Mood, Tone>> = { calm: 'good', busy: 'warn', alarm: 'bad', over: 'dim' }
 const ADVICE_TONES: Readonly<Record<Advice, Tone>> = { turn: 'good', safe: 'cool', hurts: 'bad' }
 const ADVICE_CELLS = 7
 

@@ -20,7 +20,6 @@ interface Line {
 
 export class Broker {
   readonly source: Source
-  arrived = 0
   readonly #spec: PipelineSpec
   readonly #wallMs: number
   readonly #random: SeededRandom
@@ -84,7 +83,6 @@ export class Broker {
       bytes: RECORD_BYTES,
       value: key,
     })
-    this.arrived += 1
   }
 
   /** Fair over the partitions. */

@@ -92,15 +92,6 @@ export class PipelineWorld {
     while (this.nowMs < this.#spec.durationMs) this.#turn()
   }
 
-  get arrived(): number {
-    return this.#broker.arrived
-  }
-
-  get completed(): number {
-    const { out, filtered, skipped, deadLettered } = this.engine.snapshot().records
-    return out + filtered + skipped + deadLettered
-  }
-
   at(delayMs: number, run: () => void): void {
     this.#events.push({ dueMs: this.nowMs + delayMs, run })
   }

@@ -2,6 +2,7 @@
 import type { Logger } from 'headgate'
 import { describe, expect, test, vi } from 'vitest'
 import type { ConsoleTick, ControlAnswer, HistoryDocument } from '../../../src/console/documents.ts'
+import type { Profile } from '../../../src/model/diagnosis.ts'
 import { SILENT_LOGGER } from '../../../src/model/logger.ts'
 import { statusSchema } from '../../../src/runtime/status-schema.ts'
 import { sampleDiagnosis } from '../sample-diagnosis.ts'
@@ -66,6 +67,14 @@ describe('documents', () => {
       expect(tick.limits.stages['enrich']?.concurrency).toBe(2)
     }
     expect(ticks[2]!.status.nowMs).toBeGreaterThan(ticks[0]!.status.nowMs)
+  })
+
+  test('a profile is taken when it is asked for, and by nobody without the token', async () => {
+    const { ask, script } = await openWorld()
+    expect((await ask('/profile', { method: 'POST' })).status).toBe(401)
+    const profile = await json<Profile>(script('/profile', { method: 'POST' }))
+    expect(profile.durationMs).toBeGreaterThan(0)
+    expect(profile.foreignShare).toBeLessThanOrEqual(1)
   })
 
   test('what is not there is said, with what is', async () => {

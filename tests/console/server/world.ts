@@ -61,6 +61,7 @@ export async function openWorld({ diagnosis = sampleDiagnosis, ...options }: Wor
   const running = await startOrders()
   const target = {
     status: () => running.status(),
+    profile: () => running.profile({ durationMs: 50 }),
     latencies: () => running.latencies(),
     limits: () => running.limits(),
     setLimits: running.setLimits.bind(running),

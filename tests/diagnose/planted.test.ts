@@ -1,0 +1,45 @@
+/**
+ * The doctor beside the real engine in virtual time: planted causes are named, with where and why, and of healthy
+ * pipelines nothing bad is said. `HEADGATE_LONG=1` runs all severities, loads and more seeds; `npm run bench -- doctor`
+ * prints the figures.
+ */
+import { describe, expect, test } from 'vitest'
+import { TUNING_SEEDS } from '../../bench/doctor/base.ts'
+import { CAUSES } from '../../bench/doctor/causes.ts'
+import { runControls } from '../../bench/doctor/controls.ts'
+import { LOADS, runSingles, SEVERITIES } from '../../bench/doctor/matrix.ts'
+
+const LONG = process.env.HEADGATE_LONG === '1'
+const SHAPE = LONG
+  ? { seeds: TUNING_SEEDS.slice(0, 3), severities: SEVERITIES, loads: LOADS }
+  : { seeds: TUNING_SEEDS.slice(0, 1), severities: [0.5], loads: [1.2] }
+/** In ten minutes even a machine that is busy is done with it. */
+const LIMIT_MS = LONG ? 600_000 : 120_000
+/** With all severities and loads some cases are at the edge of binding, where two causes are as good. */
+const LEAST_NAMED = LONG ? 0.9 : 1
+
+const silent = (): void => {}
+
+describe('a planted cause', () => {
+  test.each(CAUSES)(
+    'is named where it binds: $name',
+    (cause) => {
+      const binding = runSingles(SHAPE, [cause], silent).filter(({ bindsMs }) => bindsMs !== null)
+      const named = binding.filter((each) => each.named)
+      expect(binding.length).toBeGreaterThan(0)
+      expect(named.length / binding.length, binding.map(({ said }) => said).join('; ')).toBeGreaterThanOrEqual(
+        LEAST_NAMED,
+      )
+    },
+    LIMIT_MS,
+  )
+})
+
+test(
+  'of healthy pipelines nothing bad is said',
+  () => {
+    const controls = runControls(SHAPE.seeds, LONG ? 120_000 : 30_000, silent)
+    expect(controls.flatMap(({ name, alarms }) => alarms.map((alarm) => `${name}: ${alarm}`))).toEqual([])
+  },
+  LIMIT_MS,
+)
