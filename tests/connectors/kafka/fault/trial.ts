@@ -64,9 +64,16 @@ export class Trial {
     const goal = this.done + results
     while (this.done < goal) {
       this.#check()
-      if (this.members.every(({ isOver }) => isOver))
-        throw new Error(`no member is running: ${this.members.at(-1)?.errors}`)
+      if (this.members.every(({ isOver }) => isOver)) throw new Error('no member is running')
       await sleep(20)
+      if (Math.random() < 0.02)
+        console.info(
+          Math.round(performance.now()),
+          this.load.stored,
+          this.members
+            .map((m) => [m.called.length, m.ended, m.isOver, m.warnings().slice(-1)[0]].join(' '))
+            .join(' | '),
+        )
     }
   }
 
@@ -75,7 +82,14 @@ export class Trial {
     await this.load.stop()
     do {
       this.#check()
+      if (this.members.every(({ isOver }) => isOver)) throw new Error('no member is running')
       await sleep(100)
+      console.info(
+        Math.round(performance.now()),
+        this.load.stored,
+        this.timeline.left,
+        this.members.map((m) => [m.called.length, m.ended, m.isOver].join(' ')).join(' | '),
+      )
       if (this.#options.alone) await this.judge()
     } while (this.#options.alone ? this.timeline.left > 0 : (await this.#committed()) < this.load.stored)
     await Promise.all(this.members.filter(({ isOver }) => !isOver).map((member) => member.drain()))
