@@ -66,14 +66,6 @@ export class Trial {
       this.#check()
       if (this.members.every(({ isOver }) => isOver)) throw new Error('no member is running')
       await sleep(20)
-      if (Math.random() < 0.02)
-        console.info(
-          Math.round(performance.now()),
-          this.load.stored,
-          this.members
-            .map((m) => [m.called.length, m.ended, m.isOver, m.warnings().slice(-1)[0]].join(' '))
-            .join(' | '),
-        )
     }
   }
 
@@ -84,12 +76,6 @@ export class Trial {
       this.#check()
       if (this.members.every(({ isOver }) => isOver)) throw new Error('no member is running')
       await sleep(100)
-      console.info(
-        Math.round(performance.now()),
-        this.load.stored,
-        this.timeline.left,
-        this.members.map((m) => [m.called.length, m.ended, m.isOver].join(' ')).join(' | '),
-      )
       if (this.#options.alone) await this.judge()
     } while (this.#options.alone ? this.timeline.left > 0 : (await this.#committed()) < this.load.stored)
     await Promise.all(this.members.filter(({ isOver }) => !isOver).map((member) => member.drain()))
