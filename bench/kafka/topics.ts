@@ -16,7 +16,8 @@ export interface Topic {
 export const PARTITIONS = 8
 const MIB = 1024 * 1024
 const BATCH_BYTES = 1_000_000
-const BATCH_RECORDS = 5_000
+/** As a producer under load makes them: large enough to be cheap, small enough that partitions take turns. */
+const BATCH_RECORDS = 500
 const READY_ATTEMPTS = 20
 const READY_AFTER_MS = 250
 const ZIPF_KEYS = 2_000

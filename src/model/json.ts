@@ -44,7 +44,8 @@ function decodeUtf8(raw: Uint8Array): string {
 }
 
 function checkDepth(text: string, maxDepth: number): void {
-  if (text.length <= maxDepth) return
+  // Most documents open so few arrays and objects that they cannot be deeper; looking for these is far cheaper.
+  if (text.length <= maxDepth || opensAtMost(text, maxDepth)) return
   let depth = 0
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charCodeAt(at)
@@ -60,6 +61,18 @@ function checkDepth(text: string, maxDepth: number): void {
   }
 }
 
+/** True when arrays and objects, and such characters within strings, are at most so many. */
+function opensAtMost(text: string, most: number): boolean {
+  let count = 0
+  for (const opener of ['{', '[']) {
+    for (let at = text.indexOf(opener); at >= 0; at = text.indexOf(opener, at + 1)) {
+      count += 1
+      if (count > most) return false
+    }
+  }
+  return true
+}
+
 /** Where the string that opens at `open` closes, or -1. Linear: each run of backslashes is counted once. */
 function endOfString(text: string, open: number): number {
   for (let close = text.indexOf('"', open + 1); close >= 0; close = text.indexOf('"', close + 1)) {
@@ -73,7 +86,7 @@ function endOfString(text: string, open: number): number {
 /** Reviving costs several times a plain parse, so only text that could hold such a key pays for it. */
 function mayPollute(text: string): boolean {
   if (text.includes('proto')) return true
-  return text.includes('\\u00') && /\\u00[567]/.test(text)
+  return text.includes('\\') && text.includes('\\u00') && /\\u00[567]/.test(text)
 }
 
 function dropPrototypeKeys(key: string, value: unknown): unknown {

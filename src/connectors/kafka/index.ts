@@ -3,6 +3,7 @@
  * optional peer that is loaded when a connector is opened.
  */
 import { sink } from './produce/sink.ts'
+import { seek } from './seek.ts'
 import { source } from './source.ts'
 
 export {
@@ -18,7 +19,8 @@ export {
 } from './dead-letter.ts'
 export type { KafkaSourceOptions, StartPosition } from './option.ts'
 export type { KafkaSinkOptions, Partitioner } from './produce/option.ts'
+export type { KafkaSeekOptions } from './seek.ts'
 export type { KafkaConnectionOptions, KafkaSaslOptions, KafkaTlsOptions, Secret } from './wire/options.ts'
-export { sink, source }
+export { seek, sink, source }
 
-export const kafka = { source, sink }
+export const kafka = { source, sink, seek }

@@ -77,7 +77,18 @@ export class Fetcher {
   /** What the present pull may still take. */
   want(credit: Credit): void {
     this.#demand.set(credit)
+    this.#relieve(credit.bytes)
     this.pump()
+  }
+
+  /** Partitions that are left out for long give back what they hold, where all of it is more than there is room for. */
+  #relieve(mostBytes: number): void {
+    let bytes = 0
+    for (const partition of this.#partitions.values()) {
+      if (!partition.paused || partition.fetching) continue
+      bytes += partition.heldBytes
+      if (bytes > mostBytes) partition.drop()
+    }
   }
 
   stop(): void {
@@ -127,9 +138,11 @@ export class Fetcher {
     const held = { records: 0, bytes: 0 }
     let open = 0
     for (const partition of this.#partitions.values()) {
+      // What is held of the others is no reason to ask for less of those that flow.
+      if (partition.paused || partition.revoking) continue
       held.records += partition.heldRecords
       held.bytes += partition.heldBytes
-      if (!partition.paused && !partition.revoking) open += 1
+      open += 1
     }
     const nodes = new Map<number, Partition[]>()
     const left = this.#demand.left(held)

@@ -12,9 +12,12 @@ import type { ProducerIdentity } from './identity.ts'
 /** A sequence number is a signed int32 that wraps around. */
 const SEQUENCES = 2 ** 31
 
+/** Not written yet: that failed. */
+const NO_BYTES = Buffer.alloc(0)
+
 export interface BatchOnItsWay {
   readonly parcels: readonly Parcel[]
-  readonly bytes: Buffer
+  bytes: Buffer
   attempts: number
   /** An attempt may have been carried out although no answer came. */
   uncertain: boolean
@@ -38,6 +41,8 @@ export class Lane {
   /** Lowered when the broker finds a batch too large. */
   batchBytes: number
   #queue: Parcel[] = []
+  /** What stands before it in the queue was taken. */
+  #head = 0
   #sequence = 0
 
   constructor(topic: string, partition: number, batchBytes: number) {
@@ -47,12 +52,12 @@ export class Lane {
   }
 
   get idle(): boolean {
-    return this.batch === null && this.#queue.length === 0
+    return this.batch === null && this.#head === this.#queue.length
   }
 
   /** Whether what is to go first has had its time. */
   isOverdue(nowMs: number): boolean {
-    const first = this.batch?.parcels[0] ?? this.#queue[0]
+    const first = this.batch?.parcels[0] ?? this.#queue[this.#head]
     return first !== undefined && first.giveUpMs < nowMs
   }
 
@@ -69,33 +74,41 @@ export class Lane {
 
   /** The batch that is to be sent now; null when all that waits was given up. */
   pack({ codec, compression, transactional }: Encoding): BatchOnItsWay | null {
-    if (this.batch !== null) return this.batch
+    if (this.batch !== null && this.batch.bytes !== NO_BYTES) return this.batch
+    this.unpack()
     const parcels = this.#take()
     if (parcels.length === 0) return null
     const { id, epoch } = this.identity as ProducerIdentity
     const records: EncodableRecord[] = parcels.map(({ record }) => record)
-    const bytes = encodeRecordBatch(records, {
+    this.batch = { parcels, bytes: NO_BYTES, attempts: 0, uncertain: false }
+    this.batch.bytes = encodeRecordBatch(records, {
       ...{ codec, compression, transactional, producerId: id, producerEpoch: epoch },
       baseSequence: id < 0n ? -1 : this.#sequence,
     })
-    this.batch = { parcels, bytes, attempts: 0, uncertain: false }
     return this.batch
   }
 
   #take(): Parcel[] {
+    const queue = this.#queue
     const parcels: Parcel[] = []
     let bytes = 0
-    let taken = 0
-    for (const parcel of this.#queue) {
-      if (parcel.delivery.wants(parcel.index)) {
-        if (parcels.length > 0 && bytes + parcel.bytes > this.batchBytes) break
-        bytes += parcel.bytes
-        parcels.push(parcel)
-      }
-      taken += 1
+    let at = this.#head
+    for (; at < queue.length; at += 1) {
+      const parcel = queue[at] as Parcel
+      if (!parcel.delivery.wants(parcel.index)) continue
+      if (parcels.length > 0 && bytes + parcel.bytes > this.batchBytes) break
+      bytes += parcel.bytes
+      parcels.push(parcel)
     }
-    this.#queue = this.#queue.slice(taken)
+    this.#head = at
+    // Half of it or more is gone: copying the rest costs no more than taking it did.
+    if (at * 2 >= queue.length) this.#rest()
     return parcels
+  }
+
+  #rest(): void {
+    this.#queue = this.#queue.slice(this.#head)
+    this.#head = 0
   }
 
   /** The batch is stored: the next one goes on behind it. */
@@ -109,7 +122,8 @@ export class Lane {
   /** The batch is certainly not stored: its records go to the head of the queue. Its sequence number is free again. */
   unpack(): void {
     if (this.batch === null) return
-    this.#queue = [...this.batch.parcels, ...this.#queue]
+    this.#rest()
+    this.#queue = this.batch.parcels.concat(this.#queue)
     this.batch = null
   }
 
@@ -122,9 +136,11 @@ export class Lane {
 
   /** Gives up everything. */
   clear(): Parcel[] {
-    const all = [...(this.batch?.parcels ?? []), ...this.#queue]
-    this.batch = null
+    this.unpack()
+    this.#rest()
+    const all = this.#queue
     this.#queue = []
+    this.#head = 0
     return all
   }
 }

@@ -50,7 +50,10 @@ const topicError = "the name of a topic (letters, digits, '.', '_' or '-') or a 
 const schema = z
   .strictObject({
     ...connectionShape,
-    topic: z.union([topicName, fn<(value: unknown, origin: RecordInfo) => string>()], { error: topicError }),
+    topic: z.custom<string | ((value: unknown, origin: RecordInfo) => string)>(
+      (given) => typeof given === 'function' || topicName.safeParse(given).success,
+      { error: topicError },
+    ),
     key: fn<(value: unknown, origin: RecordInfo) => string | Uint8Array | null>().optional(),
     encode: fn<(value: unknown) => string | Uint8Array | null>().optional(),
     headers: fn<(value: unknown, origin: RecordInfo) => RecordHeaders>().optional(),

@@ -73,8 +73,10 @@ class KafkaSink<T> implements Sink<T> {
     const own = this.#joined === null
     const { cluster, producer } = await this.#connect(context, signal)
     try {
-      const { topic, metadataIntervalMs } = this.#settings
-      const looking = setInterval(() => cluster.refresh().catch(() => {}), metadataIntervalMs)
+      const { topic, metadataIntervalMs, compression } = this.#settings
+      const refusal = cluster.codec.refusal(compression)
+      if (refusal !== null) throw new HeadgateError('HG_OPTION_INVALID', `kafka.sink › compression: ${refusal}`)
+      const looking = setInterval(() => void cluster.refresh().catch(() => {}), metadataIntervalMs)
       looking.unref()
       this.#opened = { cluster, producer, looking }
       if (typeof topic === 'string') await this.#partitions(topic)

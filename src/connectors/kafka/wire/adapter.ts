@@ -1,5 +1,5 @@
 /**
- * The only file that knows names of `@platformatic/kafka`: it loads the library, makes connections (TLS, SASL), speaks
+ * The only file that knows names of `@platformatic/kafka` (`library.ts` loads it): it makes connections (TLS, SASL), speaks
  * requests in the newest version that both sides know, and lends out compression and checksums. `cluster.ts` makes the
  * connections; `calls.ts` says what can be asked. Invariant: a connection on which a request timed out is never used
  * again, and an error code in a response is data, not an exception.
@@ -11,12 +11,11 @@ import { batchCodec } from '../batch/compressions.ts'
 import type { CallName, Calls } from './calls.ts'
 import { connectionError, requestError } from './failure.ts'
 import { encodeProduce, parseFetch, parseProduce } from './formats.ts'
+import { loadLibrary, type Module, PEER } from './library.ts'
 import type { Connecting, Secret } from './options.ts'
 
-const PEER = '@platformatic/kafka'
 const INSTALL = `Kafka needs the package ${PEER}, which is not installed: npm install ${PEER}@1.35.0`
 
-type Module = typeof Library
 type Reader = Library.Reader
 type Writer = Library.Writer
 
@@ -45,7 +44,7 @@ let loading: Promise<Wire> | null = null
 
 /** Loads the library, once. Rejects with `HG_OPTION_INVALID` and the command that installs it. */
 export function loadWire(): Promise<Wire> {
-  loading ??= import('@platformatic/kafka').then(wireOf, (cause: unknown) => {
+  loading ??= loadLibrary().then(wireOf, (cause: unknown) => {
     loading = null
     const code = (cause as NodeJS.ErrnoException).code
     const isMissing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'

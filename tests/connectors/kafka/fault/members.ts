@@ -23,14 +23,16 @@ export class Member {
   readonly #lines: MemberLine[] = []
   readonly #wakers = new Set<() => void>()
   readonly #ended: Promise<string>
-  /** What it wrote to standard error. */
-  errors = ''
+  #errors = ''
   #taken = 0
   /** Results that it has told. */
   ended = 0
   /** Calls that it has told. */
   readonly called: Event[] = []
   #isOver = false
+  /** A signal was sent that ends it. */
+  #isEnding = false
+  #how = ''
 
   constructor(options: MemberOptions) {
     this.#process = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(options)], {
@@ -40,7 +42,7 @@ export class Member {
     const { stdout, stderr, stdin } = this.#process
     stdin!.on('error', () => {})
     stderr!.on('data', (data: Buffer) => {
-      this.errors += data.toString()
+      this.#errors += data.toString()
     })
     const reader = createInterface({ input: stdout! })
     reader.on('line', (line) => {
@@ -56,6 +58,7 @@ export class Member {
     }).then(async (how) => {
       await closed
       this.#isOver = true
+      this.#how = how
       living.delete(this)
       for (const wake of this.#wakers) wake()
       return how
@@ -76,7 +79,7 @@ export class Member {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         if (condition(this.#lines)) resolve()
-        else if (this.#isOver) reject(new Error(`the member ended before ${what}: ${this.errors}${this.#broken()}`))
+        else if (this.#isOver) reject(new Error(`the member ended before ${what}: ${this.#errors}${this.#broken()}`))
         else return
         this.#wakers.delete(look)
       }
@@ -91,6 +94,7 @@ export class Member {
   }
 
   signal(signal: NodeJS.Signals): void {
+    if (signal === 'SIGKILL' || signal === 'SIGTERM') this.#isEnding = true
     this.#process.kill(signal)
   }
 
@@ -105,7 +109,7 @@ export class Member {
   async drain(): Promise<void> {
     this.signal('SIGTERM')
     const how = await this.#ended
-    if (how !== '0') throw new Error(`the member ended with ${how}: ${this.errors}${this.#broken()}`)
+    if (how !== '0') throw new Error(`the member ended with ${how}: ${this.#errors}${this.#broken()}`)
   }
 
   /** All events that it told since the last time. Throws when it says that something is broken. */
@@ -120,10 +124,12 @@ export class Member {
     }
   }
 
-  /** Throws when it says that something is broken. */
+  /** Throws when it says that something is broken, and when it ended by itself. */
   check(): void {
     const broken = this.#broken()
     if (broken !== '') throw new Error(broken)
+    if (this.#isOver && !this.#isEnding)
+      throw new Error(`the member ended by itself with ${this.#how}: ${this.#errors}`)
   }
 
   warnings(): string[] {

@@ -64,8 +64,7 @@ export class Trial {
     const goal = this.done + results
     while (this.done < goal) {
       this.#check()
-      if (this.members.every(({ isOver }) => isOver))
-        throw new Error(`no member is running: ${this.members.at(-1)?.errors}`)
+      if (this.members.every(({ isOver }) => isOver)) throw new Error('no member is running')
       await sleep(20)
     }
   }
@@ -75,6 +74,7 @@ export class Trial {
     await this.load.stop()
     do {
       this.#check()
+      if (this.members.every(({ isOver }) => isOver)) throw new Error('no member is running')
       await sleep(100)
       if (this.#options.alone) await this.judge()
     } while (this.#options.alone ? this.timeline.left > 0 : (await this.#committed()) < this.load.stored)

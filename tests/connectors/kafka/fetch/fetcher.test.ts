@@ -1,11 +1,14 @@
 /** Which requests the fetch loop makes, against a cluster of one broker that answers when the test says so. */
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { RecordBatches } from '../../../../src/connectors/kafka/batch/decode.ts'
+import { encodeRecordBatch } from '../../../../src/connectors/kafka/batch/encode.ts'
 import { Fetcher } from '../../../../src/connectors/kafka/fetch/fetcher.ts'
 import { sourceSettings } from '../../../../src/connectors/kafka/option.ts'
 import { Partition } from '../../../../src/connectors/kafka/partition.ts'
 import type { FetchRequest } from '../../../../src/connectors/kafka/wire/calls.ts'
 import type { Cluster } from '../../../../src/connectors/kafka/wire/cluster.ts'
+import { plainDecoding, plainEncoding, record } from '../batch/codec.ts'
 
 class Broker {
   /** Requests that wait for an answer: the partitions in each. */
@@ -82,5 +85,23 @@ test('waits on both lanes when nothing is behind', async () => {
   fetcher.want(CREDIT)
   await turn()
   expect(broker.asked).toEqual([[0], [1]])
+  fetcher.stop()
+})
+
+test('asks for the others, whatever is held of a partition that is left out, and lets go of what is too much', async () => {
+  const broker = new Broker(2)
+  const [quiet, behind] = [partitionAt(0, 0, 10_000), partitionAt(1, 0, 10)]
+  const records = Array.from({ length: 6_000 }, () => record('value'))
+  const bytes = encodeRecordBatch(records, plainEncoding)
+  quiet.hold(new RecordBatches(bytes, plainDecoding), records.length, records.length)
+  quiet.paused = true
+  const fetcher = fetcherOf(broker, [quiet, behind])
+  fetcher.want(CREDIT)
+  await turn()
+  expect(broker.asked).toEqual([[1]])
+  expect(quiet.heldRecords).toBe(records.length)
+
+  fetcher.want({ records: 1_000, bytes: bytes.length - 1 })
+  expect([quiet.heldRecords, quiet.position]).toEqual([0, 0])
   fetcher.stop()
 })

@@ -18,6 +18,8 @@ const LONG = process.env['HEADGATE_LONG'] === '1'
 const KILLS = LONG ? 40 : 6
 const COUNT = LONG ? 12_000 : 3_000
 const PARTITIONS = 4
+/** Three brokers are killed and come back, one after the other. */
+const SLOW = { timeout: 600_000 }
 
 const children = new Set<ChildProcess>()
 const pipelines = new Set<Running>()
@@ -48,6 +50,32 @@ async function start(options: ExactlyOnceOptions): Promise<Running> {
   return running
 }
 
+/** Waits until everything is there, and a moment longer for what must not come. */
+async function check(
+  broker: Kafka,
+  client: Client,
+  { output, dead }: ExactlyOnceOptions,
+  count: number,
+  withinMs = 120_000,
+): Promise<void> {
+  const { values, dead: failed } = expected(count)
+  const deadline = Date.now() + withinMs
+  let found = await read(broker.brokers, client, output)
+  let letters = await read(broker.brokers, client, dead)
+  while ((found.values.length < values.length || letters.values.length < failed.length) && Date.now() < deadline) {
+    await sleep(200)
+    found = await read(broker.brokers, client, output)
+    letters = await read(broker.brokers, client, dead)
+  }
+  await sleep(500)
+  found = await read(broker.brokers, client, output)
+  letters = await read(broker.brokers, client, dead)
+  expect(found.values).toEqual(values)
+  expect(letters.values).toEqual(failed)
+  expect(letters.letters).toHaveLength(failed.length)
+  for (const letter of letters.letters) expect(letter).toMatch(/^input-[\d-]+\/\d@\d+ \d+ cannot be worked on$/)
+}
+
 describeKafka('exactly-once over Kafka', () => {
   let broker: Kafka
   let client: Client
@@ -70,26 +98,6 @@ describeKafka('exactly-once over Kafka', () => {
     return { brokers: broker.brokers, input, output, dead, group: `group-of-${input}` }
   }
 
-  /** Waits until everything is there, and a moment longer for what must not come. */
-  async function check({ output, dead }: ExactlyOnceOptions, count: number, withinMs = 120_000): Promise<void> {
-    const { values, dead: failed } = expected(count)
-    const deadline = Date.now() + withinMs
-    let found = await read(broker.brokers, client, output)
-    let letters = await read(broker.brokers, client, dead)
-    while ((found.values.length < values.length || letters.values.length < failed.length) && Date.now() < deadline) {
-      await sleep(200)
-      found = await read(broker.brokers, client, output)
-      letters = await read(broker.brokers, client, dead)
-    }
-    await sleep(500)
-    found = await read(broker.brokers, client, output)
-    letters = await read(broker.brokers, client, dead)
-    expect(found.values).toEqual(values)
-    expect(letters.values).toEqual(failed)
-    expect(letters.letters).toHaveLength(failed.length)
-    for (const letter of letters.letters) expect(letter).toMatch(/^input-[\d-]+\/\d@\d+ \d+ cannot be worked on$/)
-  }
-
   for (const groupProtocol of ['classic', 'consumer'] as const)
     test(`promise 11: ${KILLS} kills of a process (kill -9), group protocol ${groupProtocol}`, async () => {
       const options = { ...(await world(COUNT)), groupProtocol, id: `instance-${groupProtocol}` }
@@ -101,7 +109,7 @@ describeKafka('exactly-once over Kafka', () => {
         await ended
       }
       await start(options)
-      await check(options, COUNT)
+      await check(broker, client, options, COUNT)
     })
 
   test('promise 11: two processes share the work, one is killed again and again, and the broker with it', async () => {
@@ -120,7 +128,7 @@ describeKafka('exactly-once over Kafka', () => {
       child.kill('SIGKILL')
       await ended
     }
-    await check(options, COUNT)
+    await check(broker, client, options, COUNT)
     steady.child.kill('SIGTERM')
     await steady.ended
   })
@@ -134,7 +142,7 @@ describeKafka('exactly-once over Kafka', () => {
     expect(state).toBe('failed')
     expect(error?.code).toBe('HG_FENCED')
     expect(error?.message).toMatch(/another instance of this pipeline has taken over.*transaction\.id/)
-    await check(options, 1_000)
+    await check(broker, client, options, 1_000)
   })
 
   test('what became of a transaction is found out when the answer to its end is lost', async () => {
@@ -148,7 +156,7 @@ describeKafka('exactly-once over Kafka', () => {
       if (fault % 2 === 0) broker.proxies[0]!.reset()
       broker.proxies[0]!.heal()
     }
-    await check(options, 2_000)
+    await check(broker, client, options, 2_000)
   })
 
   test('a transaction that the broker aborted because it took too long is made again', async () => {
@@ -160,6 +168,39 @@ describeKafka('exactly-once over Kafka', () => {
       broker.proxies[0]!.heal()
       await sleep(500)
     }
-    await check(options, 300)
+    await check(broker, client, options, 300)
+  })
+})
+
+describeKafka('exactly-once over three brokers', () => {
+  let broker: Kafka
+  let client: Client
+  beforeAll(async () => {
+    broker = await startKafka({ nodes: 3 })
+    client = await Client.connect(broker.brokers)
+  }, SLOW.timeout)
+  afterAll(async () => {
+    await client?.close()
+    await broker?.stop()
+  })
+
+  test('promise 11: each broker is killed in turn, leaders and both coordinators among them', SLOW, async () => {
+    const replicas = { replicas: 3, configs: { 'min.insync.replicas': '2' } }
+    const input = await client.topic(PARTITIONS, { prefix: 'input', ...replicas })
+    const output = await client.topic(3, { prefix: 'output', ...replicas })
+    const dead = await client.topic(1, { prefix: 'dead', ...replicas })
+    const where = { brokers: broker.brokers, input, output, dead, group: 'three', id: 'three' }
+    const options = { ...where, requestTimeoutMs: 5_000, slowestCallMs: 50 }
+    await start(options)
+    const part = COUNT / broker.nodes.length
+    for (const [at, node] of broker.nodes.entries()) {
+      await fill(client, input, PARTITIONS, (at + 1) * part, at * part)
+      await sleep(1_000)
+      await node.kill()
+      await sleep(3_000)
+      await node.start()
+      await node.ready()
+    }
+    await check(broker, client, options, COUNT)
   })
 })

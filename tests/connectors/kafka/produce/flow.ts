@@ -65,10 +65,10 @@ export function exactlyOnce(options: ExactlyOnceOptions): Pipeline {
     .to(kafka.sink<string>({ ...connection, topic: output, batchBytes: 2_000 }))
 }
 
-/** Appends the numbers from 0 up to `count`, with keys, over the partitions in turn. */
-export async function fill(client: Client, topic: string, partitions: number, count: number): Promise<void> {
+/** Appends the numbers from `from` (0) up to `count`, with keys, over the partitions in turn. */
+export async function fill(client: Client, topic: string, partitions: number, count: number, from = 0): Promise<void> {
   for (let partition = 0; partition < partitions; partition += 1) {
-    const numbers = Array.from({ length: count }, (_, number) => number).filter(
+    const numbers = Array.from({ length: count - from }, (_, at) => from + at).filter(
       (number) => number % partitions === partition,
     )
     await client.append(

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { registerConformance, sinkConformance } from 'headgate/conformance'
 import { kafka } from 'headgate/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { COMPRESSIONS } from '../../../../src/connectors/kafka/batch/codec.ts'
 import { partitionOf } from '../../../../src/connectors/kafka/produce/partitioner.ts'
 import { TopicReader } from '../../../../src/connectors/kafka/topic-reader.ts'
 import type { Sink, SinkBatch, WriteOutcome, WriteResult } from '../../../../src/model/connector.ts'
@@ -171,6 +172,27 @@ describeKafka('a sink over Kafka', () => {
       last.set(value % 10, value)
     }
   })
+
+  test.each(COMPRESSIONS)(
+    'batches with the compression %s are read back, or it is refused with the reason',
+    async (compression) => {
+      const topic = await client.topic(1)
+      const sink = kafka.sink({ brokers: broker.brokers, topic, compression })
+      const refusal = client.cluster.codec.refusal(compression)
+      if (refusal !== null) {
+        await expect(sink.open(context, signal)).rejects.toMatchObject({
+          code: 'HG_OPTION_INVALID',
+          message: expect.stringContaining(refusal),
+        })
+        return
+      }
+      await sink.open(context, signal)
+      const values = Array.from({ length: 200 }, (_, at) => `value ${at} ${'.'.repeat(at)}`)
+      expect(await sink.write(batchOf(values), signal)).toBe('written')
+      expect((await read(broker.brokers, client, topic)).inOrder).toEqual(values)
+      await sink.close(signal)
+    },
+  )
 
   test('with acks of the leader alone it writes without an identity', async () => {
     const topic = await client.topic(1)
