@@ -13,6 +13,7 @@ import { HotKeys } from './hot-keys.ts'
 import { LaneClock } from './lane-clock.ts'
 import { columnsOf, completeDone, Lot } from './lot.ts'
 import { Partition } from './partition.ts'
+import { busiest, isDirty, oldestOpenMs, revokeWakeMs } from './partition-set.ts'
 import { type Committing, endGrace, pressesForCommit, proposalOf } from './proposal.ts'
 import type { Inlet } from './stage.ts'
 
@@ -22,7 +23,6 @@ const PULL_RECORDS = 2048
 const METADATA_FULL_AT = 0.75
 const COMMIT_RETRY_MS = 100
 const MAX_COMMIT_RETRY_MS = 5000
-const MOST_PARTITIONS_SHOWN = 256
 /** One partition may use this many times the free budget, so several stuck ones always leave room for another. */
 const PARTITION_SHARE = 2
 
@@ -358,36 +358,22 @@ export class Intake {
   }
 
   get dirty(): boolean {
-    for (const partition of this.partitions.values()) if (partition.dirty && !partition.fenced) return true
-    return false
+    return isDirty(this.partitions.values())
   }
 
   wakeMs(): number {
-    return Math.min(this.#revokeWakeMs(), this.#commitDueMs)
-  }
-
-  #revokeWakeMs(): number {
-    let wake = Number.POSITIVE_INFINITY
-    for (const { revokeByMs } of this.partitions.values()) if (revokeByMs !== null) wake = Math.min(wake, revokeByMs)
-    return wake
+    return Math.min(revokeWakeMs(this.partitions.values()), this.#commitDueMs)
   }
 
   /** Epoch ms of the oldest record in flight; null when none is. */
   oldestOpenMs(): number | null {
-    let oldest: number | null = null
-    for (const { ledger } of this.partitions.values()) {
-      const open = ledger.oldestOpenMs
-      if (open !== null && (oldest === null || open < oldest)) oldest = open
-    }
-    return oldest
+    return oldestOpenMs(this.partitions.values())
   }
 
   status(): Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs' | 'arrived'> {
     let uncommittedRecords = 0
     for (const { ledger, committedCompleted } of this.partitions.values())
       uncommittedRecords += ledger.completed - committedCompleted
-    const most = [...this.partitions.values()]
-    if (most.length > MOST_PARTITIONS_SHOWN) most.sort((one, other) => other.ledger.delivered - one.ledger.delivered)
     return {
       name: this.source.name,
       partitions: this.partitions.size,
@@ -400,7 +386,7 @@ export class Intake {
       limitUncommitted: this.#core.admission.limits.uncommittedRecords,
       reason: this.#reason,
       states: this.#lane.seconds(this.#core.nowMs),
-      byPartition: most.slice(0, MOST_PARTITIONS_SHOWN).map((partition) => partition.status()),
+      byPartition: busiest(this.partitions.values()),
     }
   }
 }

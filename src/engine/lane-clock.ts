@@ -14,6 +14,7 @@ const STATE_OF_REASON: Readonly<Record<string, number>> = {
   pulling: FETCH,
   uncommitted: COMMIT,
   metadata: COMMIT,
+  transaction: COMMIT,
   starting: NO_INPUT,
   ended: NO_INPUT,
   stopped: NO_INPUT,

@@ -18,6 +18,7 @@ export const STATES: readonly (readonly [state: SlotState, word: string, meaning
   ['LINGER', 'linger', 'lets a batch fill'],
   ['BACKOFF', 'backoff', 'waits between two attempts'],
   ['BLOCKED', 'blocked', 'no room in the next stage'],
+  ['COMMIT', 'commit', 'waits for the end of a transaction'],
   ['IDLE', 'idle', 'nothing to do'],
 ]
 
@@ -31,6 +32,7 @@ const MARKS: Readonly<Record<SlotState, string>> = {
   LINGER: 'M2 2h.01M6 6h.01',
   BACKOFF: 'M1 1 7 7M7 1 1 7',
   BLOCKED: 'M-2 2 6 10M2 -2 10 6',
+  COMMIT: 'M0 2H8M0 6H8M4 2V6',
   IDLE: 'M4 4h.01',
 }
 
