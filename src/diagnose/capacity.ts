@@ -123,7 +123,7 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
   } else if (loopBusy) {
     // What the slots let through once the thread is free: at least this, since calls take no longer then.
     if (turn !== null && latencyMs !== null) yield slotBound(facts, stage, latencyMs, slots * more, tries)
-  } else if (busySlots > 0) {
+  } else if (busySlots > 0 && !findsItsLimit(stage)) {
     yield { stage: name, kind: 'downstream-latency', perSecond: ((perSecond * slots) / busySlots) * more * faster }
   }
 
@@ -140,6 +140,12 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
   if (held) yield { stage: name, kind, perSecond: perSecond / fewer }
   else if (hottest !== undefined && latencyMs !== null && !loopBusy)
     yield { stage: name, kind, perSecond: 1000 / (hottest * fewer * latencyMs * tries * visits) }
+}
+
+/** Its slots are as many as were wanted: with more to do there are more. */
+function findsItsLimit({ window: { status } }: StageFacts): boolean {
+  const [limiter] = status.limiters
+  return limiter !== undefined && limiter.phase !== 'fixed'
 }
 
 function stretchOf({ quietMs, window: { latencyMs } }: StageFacts): number {

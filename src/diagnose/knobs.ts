@@ -2,7 +2,7 @@
  * The knobs that matter for a cause: those that help, those that relieve something at no cost, and those that would
  * make it worse. Each is turned in the capacity model, so what it says is what the smallest bound says then.
  */
-import type { Advice, Knob, Setting } from '../model/diagnosis.ts'
+import type { Advice, CauseKind, Knob, Setting } from '../model/diagnosis.ts'
 import { isShared, predict, type Turn } from './capacity.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
@@ -172,6 +172,7 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
         setting: 'rate', factor: 1.5, advice: 'turn', what: `rate of '${name}'`,
         from: perSecond, to: perSecond === null ? null : perSecond * 1.5,
       } // biome-ignore format: as one line of facts
+      yield replicas('hurts', 'each keeps to the rate for itself, so together they exceed it')
       break
     }
     case 'pool-wait': {
@@ -290,9 +291,13 @@ function batchBefore({ stages }: Facts, { name }: StageFacts): number | null {
   return batch?.window.status.settings.batchRecords ?? null
 }
 
+/** What more processes would make worse, or exceed: a rate that was set is one that the downstream was promised. */
+const STAY: ReadonlySet<CauseKind> = new Set([
+  'local-limit', 'retry-storm', 'downstream-down', 'stalled', 'dead-letter-full',
+]) // biome-ignore format: a list reads better in rows
+
 /** Whether more processes would get more done. */
 export function scales(finding: Finding): boolean {
-  return (
-    !isShared(finding.kind) && !['retry-storm', 'downstream-down', 'stalled', 'dead-letter-full'].includes(finding.kind)
-  )
+  const { kind } = finding
+  return !isShared(kind) && !STAY.has(kind)
 }
