@@ -8,6 +8,8 @@ import { milliseconds, perSecond, plain, share } from './evidence.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 
+/** Of the rate that was set. */
+const AT_RATE = 0.95
 /** Of the attempts. */
 const FAILING = 0.15
 const REFUSED = 0.05
@@ -70,11 +72,11 @@ export function stageFindings(facts: Facts, stage: StageFacts): Finding[] {
       ),
     )
   }
-  if ((reasons.rate ?? 0) > 0.3) {
+  if ((reasons.rate ?? 0) > 0.3 || runsAtItsRate(stage)) {
     found.push(
       find(
         'local-limit',
-        reasons.rate ?? 0,
+        runsAtItsRate(stage) ? 1 : (reasons.rate ?? 0),
         share('held by the rate', reasons.rate ?? 0, 'of the time its own limit said no'),
         perSecond('rate', stage.window.status.settings.perSecond ?? stage.window.attempts, 'that it is set to'),
       ),
@@ -86,14 +88,21 @@ export function stageFindings(facts: Facts, stage: StageFacts): Finding[] {
   return ordered.length > 0 ? ordered : [find('downstream-latency', 0, share('waiting for answers', states.AWAIT, ''))]
 }
 
+/** Then no slot and no downstream could bring more, whatever the guard that was met last is called. */
+function runsAtItsRate({ window: { attempts, status } }: StageFacts): boolean {
+  const { perSecond: rate } = status.settings
+  return rate !== null && attempts >= rate * AT_RATE
+}
+
 function refusedSinceStart({ window: { status } }: StageFacts): number {
   return status.attempts > 0 ? status.rejected429 / status.attempts : 0
 }
 
 /** What fails or is refused comes first; of the others those whose guard held for most of the time. */
-function orderByReason(found: Finding[], { window: { reasons, states } }: StageFacts): Finding[] {
+function orderByReason(found: Finding[], stage: StageFacts): Finding[] {
+  const { reasons, states } = stage.window
   const shareOf = ({ kind }: Finding): number => {
-    if (kind === 'local-limit') return reasons.rate ?? 0
+    if (kind === 'local-limit') return runsAtItsRate(stage) ? 1.5 : (reasons.rate ?? 0)
     if (kind === 'key-skew' || kind === 'partition-skew') return states.KEY > LOST ? 1.5 : (reasons.key ?? 0)
     if (['retry-storm', 'downstream-down', 'remote-limit', 'dead-letter-full'].includes(kind)) return 2
     return reasons.concurrency ?? 0
