@@ -28,7 +28,7 @@ describeKafka('in a cluster whose nodes die', () => {
       partitions: 6,
       replicas: 3,
       alone: false,
-      member: { requestTimeoutMs: 3_000 },
+      member: { requestTimeoutMs: 3_000, slowestCallMs: 100 },
     })
     trial.join()
     trial.join()

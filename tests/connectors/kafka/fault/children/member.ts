@@ -2,15 +2,16 @@
  * A pipeline that is a member of the group: `member.ts OPTIONS`. It tells each call before it makes it, and each result
  * where it is written; what it has told survives its end. SIGTERM drains it.
  */
+import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { source } from '../../../../../src/connectors/kafka/index.ts'
 import { type CallContext, type HeadgateError, json, pipeline, type Sink } from '../../../../../src/index.ts'
-import { say } from '../../../log/children/say.ts'
 import {
   ADMISSION_RECORDS,
   CONCURRENCY,
   type Event,
   GROUP,
+  type MemberLine,
   type MemberOptions,
   UNCOMMITTED_RECORDS,
   type Work,
@@ -27,6 +28,21 @@ const nowUs = (): number => Number(process.hrtime.bigint() / 1_000n)
 interface Result extends Work {
   readonly partition: number
   readonly offset: number
+}
+
+/** Written at once, so that it survives this process; a line is short enough to be written whole or not at all. */
+function say(line: MemberLine): void {
+  const text = `${JSON.stringify(line)}\n`
+  for (;;) {
+    try {
+      writeSync(1, text)
+      return
+    } catch (error) {
+      // The test has not read for a while, and the pipe is full.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
 }
 
 const busy = new Set<string>()
