@@ -174,14 +174,3 @@ function markerKind(bytes: Buffer, from: number): number {
   const keyBytes = readVarint(bytes, varintEnd)
   return keyBytes >= 4 && varintEnd + 4 <= bytes.length ? bytes.readInt16BE(varintEnd + 2) : -1
 }
-
-/** All of it at once. */
-export function decodeRecordBatches(
-  fetched: Buffer,
-  options: DecodeOptions,
-): { batches: RecordBlock[]; nextOffset: number; incompleteBytes: number } {
-  const reader = new RecordBatches(fetched, options)
-  const batches: RecordBlock[] = []
-  for (let block = reader.next(); block; block = reader.next()) batches.push(block)
-  return { batches, nextOffset: reader.nextOffset, incompleteBytes: reader.leftBytes }
-}

@@ -3,7 +3,7 @@ import { compressionsAlgorithms, crc32c } from '@platformatic/kafka'
 import type { RecordBlock } from '../../../../src/connectors/kafka/batch/block.ts'
 import type { Compression } from '../../../../src/connectors/kafka/batch/codec.ts'
 import { batchCodec } from '../../../../src/connectors/kafka/batch/compressions.ts'
-import type { DecodeOptions } from '../../../../src/connectors/kafka/batch/decode.ts'
+import { type DecodeOptions, RecordBatches } from '../../../../src/connectors/kafka/batch/decode.ts'
 import type { EncodableRecord, EncodeOptions } from '../../../../src/connectors/kafka/batch/encode.ts'
 import { NO_HEADERS } from '../../../../src/model/record.ts'
 
@@ -74,4 +74,15 @@ export function placedAt(batch: Buffer, offset: number): Buffer {
   const placed = Buffer.from(batch)
   placed.writeBigInt64BE(BigInt(offset), 0)
   return placed
+}
+
+/** All of it at once. */
+export function decodeRecordBatches(
+  fetched: Buffer,
+  options: DecodeOptions,
+): { batches: RecordBlock[]; nextOffset: number; incompleteBytes: number } {
+  const reader = new RecordBatches(fetched, options)
+  const batches: RecordBlock[] = []
+  for (let block = reader.next(); block; block = reader.next()) batches.push(block)
+  return { batches, nextOffset: reader.nextOffset, incompleteBytes: reader.leftBytes }
 }

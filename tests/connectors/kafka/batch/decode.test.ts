@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { decodeRecordBatches, RecordBatches } from '../../../../src/connectors/kafka/batch/decode.ts'
+import { RecordBatches } from '../../../../src/connectors/kafka/batch/decode.ts'
 import { encodeRecordBatch } from '../../../../src/connectors/kafka/batch/encode.ts'
-import { codec, compressionsHere, contents, placedAt, plainDecoding, plainEncoding, record } from './codec.ts'
+import {
+  codec,
+  compressionsHere,
+  contents,
+  decodeRecordBatches,
+  placedAt,
+  plainDecoding,
+  plainEncoding,
+  record,
+} from './codec.ts'
 
 const T0 = 1_700_000_000_000
 const RECORDS = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { decodeRecordBatches, RecordBatches } from '../../../../src/connectors/kafka/batch/decode.ts'
+import { RecordBatches } from '../../../../src/connectors/kafka/batch/decode.ts'
 import { encodeRecordBatch } from '../../../../src/connectors/kafka/batch/encode.ts'
-import { contents, placedAt, plainDecoding, plainEncoding, record } from './codec.ts'
+import { contents, decodeRecordBatches, placedAt, plainDecoding, plainEncoding, record } from './codec.ts'
 import { type OldMessage, oldMessage, oldSet } from './old-writer.ts'
 
 const RECORDS: OldMessage[] = [

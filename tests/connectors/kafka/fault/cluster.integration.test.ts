@@ -1,11 +1,10 @@
 /** Three nodes of which one is killed at a time: the leader of partitions, or the group's coordinator. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Cluster, GROUP as GROUP_KIND } from '../../../../src/connectors/kafka/wire/cluster.ts'
+import { Cluster, GROUP } from '../../../../src/connectors/kafka/wire/cluster.ts'
 import { SILENT_LOGGER } from '../../../../src/model/logger.ts'
 import { type Kafka, startKafka } from '../../../fixtures/kafka/broker.ts'
 import { describeKafka } from '../../../fixtures/kafka/require.ts'
 import { connecting } from './load.ts'
-import { GROUP } from './setup.ts'
 import { LONG, Trial } from './trial.ts'
 
 const ROUNDS = LONG ? 6 : 2
@@ -68,5 +67,5 @@ function leader(kafka: Kafka, topic: string): Promise<number> {
 }
 
 function coordinator(kafka: Kafka): Promise<number> {
-  return asked(kafka, (cluster) => cluster.coordinator(GROUP_KIND, GROUP))
+  return asked(kafka, (cluster) => cluster.coordinator(GROUP, 'cluster'))
 }

@@ -6,7 +6,6 @@ export interface Work {
   readonly number: number
 }
 
-export const GROUP = 'members'
 export const CONCURRENCY = 16
 /** Delivered and not committed, in each partition: the most that a kill may cost. */
 export const UNCOMMITTED_RECORDS = 60
@@ -14,6 +13,7 @@ export const ADMISSION_RECORDS = 160
 
 export interface MemberOptions {
   readonly brokers: readonly string[]
+  /** The group has the same name. */
   readonly topic: string
   readonly groupProtocol?: 'classic' | 'consumer'
   readonly assignors?: readonly ('cooperative-sticky' | 'range')[]

@@ -9,7 +9,7 @@ import { TopicReader } from '../../../../src/connectors/kafka/topic-reader.ts'
 import { decodeDoneSet } from '../../../../src/engine/done-set.ts'
 import { SILENT_LOGGER } from '../../../../src/model/logger.ts'
 import { connecting } from './load.ts'
-import { GROUP, type Work } from './setup.ts'
+import type { Work } from './setup.ts'
 import type { StoredCommit, StoredRecord } from './timeline.ts'
 
 const COMMITS = '__consumer_offsets'
@@ -39,7 +39,7 @@ export class Stored {
     const commits: StoredCommit[] = []
     await this.#read(COMMITS, (_, { key, value }) => {
       const commit = key && value && decodeCommit(Buffer.from(key), Buffer.from(value))
-      if (commit?.group === GROUP && commit.topic === this.#topic) commits.push(commit)
+      if (commit?.group === this.#topic && commit.topic === this.#topic) commits.push(commit)
     })
     return commits
   }

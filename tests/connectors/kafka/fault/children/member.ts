@@ -10,7 +10,6 @@ import {
   ADMISSION_RECORDS,
   CONCURRENCY,
   type Event,
-  GROUP,
   type MemberLine,
   type MemberOptions,
   UNCOMMITTED_RECORDS,
@@ -90,7 +89,7 @@ const running = await pipeline('member', {
   admission: { records: ADMISSION_RECORDS, uncommittedRecords: UNCOMMITTED_RECORDS },
   commit: { intervalMs: 50 },
 })
-  .from(source({ group: GROUP, ...options, topics: [topic], decode: json() as (raw: unknown) => Work }))
+  .from(source({ group: topic, ...options, topics: [topic], decode: json() as (raw: unknown) => Work }))
   .call('perform', perform, { order: 'key', concurrency: CONCURRENCY })
   .to(teller)
   .start({ log })
