@@ -7,7 +7,7 @@ import { describeKafka } from '../../../fixtures/kafka/require.ts'
 import { connecting } from './load.ts'
 import { LONG, Trial } from './trial.ts'
 
-const ROUNDS = LONG ? 6 : 2
+const ROUNDS = LONG ? 4 : 2
 
 describeKafka('in a cluster whose nodes die', () => {
   let kafka: Kafka

@@ -15,8 +15,8 @@ import { type ExactlyOnceOptions, exactlyOnce, expected, fill, read } from './fl
 
 const PROGRAM = fileURLToPath(new URL('./children/exactly-once.ts', import.meta.url))
 const LONG = process.env['HEADGATE_LONG'] === '1'
-const KILLS = LONG ? 40 : 6
-const COUNT = LONG ? 12_000 : 3_000
+const KILLS = LONG ? 12 : 6
+const COUNT = LONG ? 5_000 : 3_000
 const PARTITIONS = 4
 /** Three brokers are killed and come back, one after the other. */
 const SLOW = { timeout: 600_000 }
