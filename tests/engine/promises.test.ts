@@ -51,7 +51,7 @@ function sum(worlds: readonly World[], name: string): number {
   return worlds.reduce((total, { hits }) => total + (hits.get(name) ?? 0), 0)
 }
 
-describe('in the simulated world', () => {
+describe('in the simulated world', { timeout: 120_000 }, () => {
   test('promise 1: nothing is committed before all that it causes is durable, with replies lost and processes killed', () => {
     const worlds = runAll({ faults: { ...DOWNSTREAM, ...CRASHES }, poison: 0.03 }, callAndWrite('none'))
     expect(sum(worlds, 'crash')).toBeGreaterThan(0)
