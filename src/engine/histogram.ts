@@ -1,6 +1,6 @@
 /**
  * A log-linear histogram of durations: 16 steps an octave, so a quantile is at most 6 % off; recording is two shifts
- * and an add. The unit is 1/16 ms, which covers 62 µs to three days in one Uint32Array.
+ * and an add. The unit is 1/16 ms, which covers 62 µs to three days. Counts are floats: 32 bits would be full in an hour.
  */
 import type { LatencyStatus } from '../model/status.ts'
 
@@ -9,7 +9,7 @@ const STEP_BITS = 4
 const STEPS = 1 << STEP_BITS
 
 export class Histogram {
-  readonly #counts = new Uint32Array((33 - STEP_BITS) * STEPS)
+  readonly #counts = new Float64Array((33 - STEP_BITS) * STEPS)
   #total = 0
   #max = 0
   #sum = 0
@@ -56,11 +56,11 @@ export class Histogram {
 
 /** The counts of a histogram at one moment, or between two. */
 export class LatencyCounts {
-  readonly #counts: Uint32Array
+  readonly #counts: Float64Array
   readonly total: number
   readonly sumMs: number
 
-  constructor(counts: Uint32Array, total: number, sumMs: number) {
+  constructor(counts: Float64Array, total: number, sumMs: number) {
     this.#counts = counts
     this.total = total
     this.sumMs = sumMs

@@ -50,3 +50,12 @@ test('a window without anything has no quantile', () => {
   const counts = histogramOf([5]).copy()
   expect(counts.since(counts).quantile(0.5)).toBeNull()
 })
+
+test('counts on beyond 32 bits, as a pipeline does within hours', () => {
+  const histogram = new Histogram()
+  histogram.record(1, 2 ** 32)
+  histogram.record(1, 3)
+  histogram.record(100, 2)
+  expect(histogram.quantile(0.999)).toBeLessThan(2)
+  expect(histogram.copy().below([2])).toEqual([2 ** 32 + 3])
+})
