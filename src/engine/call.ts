@@ -216,7 +216,7 @@ export class CallStage implements Stage, Caller {
   #failed(item: Item, line: CallLine, error: HeadgateError, nowMs: number): void {
     const spent = !error.retryable || item.charged >= this.plan.retry.attempts
     if (!this.#core.givesUp && !spent && !this.#core.halted) {
-      if (error.scope === 'record') this.#core.failures.note(item, error, this.name, nowMs)
+      if (error.code !== 'HG_OVERLOADED') this.#core.failures.note(item, error, this.name, nowMs)
       this.#retries.add(item, line, error, nowMs, this.#core.random.next())
       return
     }

@@ -45,7 +45,7 @@ export interface StartOptions {
 
 /** A pipeline that runs. */
 export interface Running {
-  /** What it is doing now; some 100 µs, so not for the hot path. */
+  /** What it is doing now. It is put together when asked for: a few times a second, not for each record. */
   status(): Status
   /** How it is, what holds it back and why, what would help and what would hurt; under 1 ms. */
   diagnose(): Diagnosis

@@ -1,6 +1,6 @@
 /** The status of a running pipeline as its user reads it: one schema, every place once, nothing known that is not. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type DeadLetter, deadLetter, pipeline, reject, type Status } from 'headgate'
+import { type DeadLetter, deadLetter, overloaded, pipeline, reject, type Status } from 'headgate'
 import { memory } from 'headgate/memory'
 import { expect, it } from 'vitest'
 import { statusSchema } from '../../src/runtime/status-schema.ts'
@@ -66,4 +66,26 @@ it('has the shape of its schema at every moment, and every name once', async () 
     }
   }
   expect(seen.at(-1)?.stages.map(({ name }) => name)).toContain('dead-letter:dead')
+})
+
+it('names the records whose downstream could not be reached, and not those that were asked to wait', async () => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' })
+  const failures = new Map<number, Error>([
+    [3, refused],
+    [5, overloaded('busy', { retryAfterMs: 1 })],
+  ])
+  const ended = await pipeline('p')
+    .from(memory.source([1, 2, 3, 4, 5, 6]))
+    .call('score', async (n) => {
+      const failure = failures.get(n)
+      failures.delete(n)
+      if (failure) throw failure
+      return n
+    })
+    .to(memory.sink({ keep: false }))
+    .run()
+  expect(ended.records.out).toBe(6)
+  expect(ended.lastFailures.map(({ offset, stage, code }) => ({ offset, stage, code }))).toEqual([
+    { offset: 2, stage: 'score', code: 'HG_CONNECTION_LOST' },
+  ])
 })
