@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Command } from '../../src/engine/commands.ts'
 import type { Faults } from './faults.ts'
-import { type ChainOptions, chain } from './scenarios.ts'
+import { type ChainOptions, CRASHES, callAndWrite, chain, REBALANCES } from './scenarios.ts'
 import type { Topology } from './topology.ts'
 import { type Scenario, World } from './world.ts'
 
@@ -24,18 +24,6 @@ const DOWNSTREAM: Partial<Faults> = {
   commitLosesReply: 0.1,
   pullFails: 0.05,
 }
-const REBALANCES: Partial<Faults> = { revoke: 400, lose: 900 }
-const CRASHES: Partial<Faults> = { crash: 700, drain: 2000, stop: 3000 }
-
-const callAndWrite =
-  (order: 'none' | 'key' | 'partition', policy: 'stop' | 'skip' | 'letters' = 'letters') =>
-  (topology: Topology) => {
-    const onFailure = policy === 'letters' ? topology.letters() : ({ kind: policy } as const)
-    return {
-      stages: [topology.sync('filter'), topology.call(order, { onFailure, timeoutMs: 200, queueRecords: 100 })],
-      end: topology.sink(order, { onFailure }),
-    }
-  }
 
 /** Runs the scenario for every seed to its end, and gives the worlds back. */
 function runAll(options: ChainOptions, flow: Parameters<typeof chain>[1], more: Partial<Scenario> = {}): World[] {

@@ -166,3 +166,18 @@ export function chain(
     ...more,
   }
 }
+
+/** Faults that press hard, for scenarios about one promise. */
+export const REBALANCES: Partial<Faults> = { revoke: 400, lose: 900 }
+export const CRASHES: Partial<Faults> = { crash: 700, drain: 2000, stop: 3000 }
+
+/** The flow of most of them: a filter, a call, a sink. */
+export const callAndWrite =
+  (order: 'none' | 'key' | 'partition', policy: 'stop' | 'skip' | 'letters' = 'letters') =>
+  (topology: Topology) => {
+    const onFailure = policy === 'letters' ? topology.letters() : ({ kind: policy } as const)
+    return {
+      stages: [topology.sync('filter'), topology.call(order, { onFailure, timeoutMs: 200, queueRecords: 100 })],
+      end: topology.sink(order, { onFailure }),
+    }
+  }
