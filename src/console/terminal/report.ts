@@ -137,9 +137,7 @@ function placeRow({ name, kind, records, bytes: held, seconds, limitRecords }: W
 }
 
 function autoscale({ autoscale: signal }: Diagnosis, width: number): readonly Line[] {
-  const figure = `${signal.action} at ${signal.current}`
-  const words = signal.action === 'hold' ? figure : `${signal.action} from ${signal.current} to ${signal.desired}`
-  return say(`autoscale: ${words}. ${signal.sentence}`, '·', 'dim', 'dim', width)
+  return say(`autoscale: ${signal.sentence}`, '·', 'dim', 'dim', width)
 }
 
 function hotKeys({ hotKeys: keys }: Diagnosis): readonly Line[] {
