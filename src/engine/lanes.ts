@@ -111,11 +111,12 @@ export class Lanes {
   enter(item: Item): boolean {
     const from = item.lastLane as Lane | null
     const lane = this.#laneOf(item, from)
-    if (lane === null) return true
-    lane.take()
+    lane?.take()
+    // Also of an item that has no key here: in a later stage it must not come another way than those that have.
     from?.release()
-    item.lane = lane
     item.lastLane = lane
+    if (lane === null) return true
+    item.lane = lane
     if (lane.holder === null) {
       lane.holder = item
       lane.last = item

@@ -211,6 +211,24 @@ describe('lanes', () => {
     expect([first.enter(again), moveOn(again, left)], 'it is held still').toEqual([true, false])
   })
 
+  test('with order by key in between, records with a key and without meet again in the lane of their partition', () => {
+    const stages = [
+      new Lanes('partition', () => {}),
+      new Lanes('key', () => {}),
+      new Lanes('partition', () => {}),
+    ] as const
+    const partition = newPartition()
+    const keyed = newItem(partition, 0, 'a')
+    const keyless = newItem(partition, 1, null)
+    const entered = stages.map((stage) =>
+      [keyed, keyless].map((item) => {
+        item.lane?.leave()
+        return stage.enter(item)
+      }),
+    )
+    expect(entered.at(-1)).toEqual([true, false])
+  })
+
   test('by partition, all records of a partition share a lane', () => {
     const lanes = new Lanes('partition', () => {})
     const [one, two] = [newPartition('one', 0), newPartition('two', 1)]

@@ -72,6 +72,10 @@ test('seed 1449: calls that take four times their time-out hold the breaker open
   run(1449)
 })
 
+test('seed 651: records with and without a key come from a stage by key into one by partition', () => {
+  run(651)
+})
+
 test('the same seed gives the same commands at the same times', () => {
   for (const seed of [3, 17, 40, 99]) {
     const first = run(seed).outcome
