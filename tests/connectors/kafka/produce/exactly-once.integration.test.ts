@@ -16,7 +16,7 @@ import { type ExactlyOnceOptions, exactlyOnce, expected, fill, read } from './fl
 const PROGRAM = fileURLToPath(new URL('./children/exactly-once.ts', import.meta.url))
 const LONG = process.env['HEADGATE_LONG'] === '1'
 const KILLS = LONG ? 12 : 6
-const COUNT = LONG ? 5_000 : 3_000
+const COUNT = LONG ? 6_000 : 3_000
 const PARTITIONS = 4
 /** Three brokers are killed and come back, one after the other. */
 const SLOW = { timeout: 600_000 }
@@ -70,6 +70,14 @@ async function check(
   await sleep(500)
   found = await read(broker.brokers, client, output)
   letters = await read(broker.brokers, client, dead)
+  const doing = [...pipelines].map((running) => {
+    const { state, error, verdict, sources, stages, places } = running.status()
+    const reasons = [...sources, ...stages].map(({ name, reason }) => `${name}: ${reason}`)
+    const waiting = places.filter(({ records }) => records !== 0).map(({ name, records }) => `${name} ${records}`)
+    return [state, error?.message, verdict, ...reasons, ...waiting].join('; ')
+  })
+  // What is there is known; what is not shows in what the pipeline says.
+  expect(found.values.length, doing.join(' | ')).toBe(values.length)
   expect(found.values).toEqual(values)
   expect(letters.values).toEqual(failed)
   expect(letters.letters).toHaveLength(failed.length)
