@@ -78,7 +78,7 @@ export type ChildReply =
   | { readonly kind: 'failed'; readonly reason: string }
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
-const CHILD_LIMIT_MS = 3 * 60_000
+const CHILD_LIMIT_MS = 6 * 60_000
 
 export function measureInChild(bench: string, ...contenders: readonly string[]): Promise<ChildReply> {
   return new Promise((resolve) => {

@@ -11,7 +11,7 @@ import type { Contender } from '../harness.ts'
 import { loadConsole, loadHeadgate } from '../headgate.ts'
 
 const SLOTS = 64
-const RECORDS = 800_000
+const RECORDS = 300_000
 const PAGES: Readonly<Record<string, number | null>> = { 'pages-10': 10, 'pages-0': 0, 'no-console': null }
 
 interface Surroundings {
