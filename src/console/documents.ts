@@ -1,16 +1,10 @@
 /**
- * What the console's server sends and takes, as plain JSON: the page and `headgate doctor` import these shapes and
- * nothing else of the server. Times are epoch milliseconds, rates per second, durations milliseconds.
+ * What the console's server sends and takes, as plain JSON, beside a `Status` (`/status`) and a `Diagnosis`
+ * (`/diagnosis`): the page and `headgate doctor` import these shapes and nothing else of the server. Times are epoch milliseconds, rates per second, durations milliseconds.
  */
 import type { PresentLimits } from '../engine/limits.ts'
 import type { Diagnosis, HealthKind } from '../model/diagnosis.ts'
 import type { Status } from '../model/status.ts'
-
-/** `/status`. */
-export type StatusDocument = Status
-
-/** `/diagnosis`. */
-export type DiagnosisDocument = Diagnosis
 
 /** One event of `/events`, named `tick`, twice a second. */
 export interface ConsoleTick {

@@ -101,9 +101,7 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
   const faster = factorFor(turn, 'downstream', name)
   const fewerTries = factorFor(turn, 'retry-budget', name)
   const saturated =
-    finding.kind === 'downstream-saturated' && isHere
-      ? true
-      : stretchOf(stage) > QUEUEING && !loopBusy && pooling < 0.05
+    (isHere && finding.kind === 'downstream-saturated') || (stretchOf(stage) > QUEUEING && !loopBusy && pooling < 0.05)
 
   if (isHere && finding.kind === 'pool-wait') {
     yield { stage: name, kind: 'pool-wait', perSecond: perSecond * factorFor(turn, 'pool', name) }
@@ -112,7 +110,7 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
     yield {
       stage: name,
       kind: 'downstream-saturated',
-      perSecond: perSecond * saturatedShare(facts, stage, isHere) * faster,
+      perSecond: perSecond * (isHere ? 1 : roomOf(stage)) * faster,
     }
     yield slotBound(facts, stage, quietMs ?? latencyMs ?? 1, slots * more, tries)
   } else if (isHere && finding.kind === 'remote-limit') {
@@ -152,15 +150,17 @@ function stretchOf({ quietMs, window: { latencyMs } }: StageFacts): number {
   return quietMs !== null && latencyMs !== null && quietMs > 0 ? latencyMs / quietMs : 1
 }
 
-/** How much more a downstream that queues could take if it had more to do: nothing when it is the bottleneck. */
-function saturatedShare(_facts: Facts, { busySlots, window: { slots } }: StageFacts, isHere: boolean): number {
-  return isHere || busySlots <= 0 ? 1 : Math.max(1, slots / busySlots)
+/** How much more a downstream that queues could take if it had more to do, where it is not the bottleneck. */
+function roomOf({ busySlots, window: { slots } }: StageFacts): number {
+  return busySlots <= 0 ? 1 : Math.max(1, slots / busySlots)
 }
 
 function slotBound(facts: Facts, stage: StageFacts, latencyMs: number, slots: number, tries: number): Bound {
-  const perSecond = (slots * 1000 * stage.meanRecords) / (latencyMs * tries * stage.visits)
-  const enough = facts.perSecond > 0 ? perSecond : Number.POSITIVE_INFINITY
-  return { stage: stage.name, kind: 'downstream-latency', perSecond: enough }
+  const known = facts.perSecond > 0
+  const perSecond = known
+    ? (slots * 1000 * stage.meanRecords) / (latencyMs * tries * stage.visits)
+    : Number.POSITIVE_INFINITY
+  return { stage: stage.name, kind: 'downstream-latency', perSecond }
 }
 
 function sinkBound(facts: Facts, finding: Finding, stage: StageFacts, turn: Turn | null): Bound {

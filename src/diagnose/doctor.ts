@@ -58,7 +58,7 @@ export interface Probe {
 const NOTHING: Finding = { bottleneck: null, kind: 'none', margin: 1, evidence: [] }
 
 export class Doctor {
-  #group: GroupSize
+  readonly #group: GroupSize
   readonly #promisedAgeMs: number | null
   readonly #trend = new TrendLog()
   readonly #statuses: Status[] = []
@@ -76,11 +76,6 @@ export class Doctor {
     this.#mayProbe = probe
     this.#promisedAgeMs = promisedAgeMs ?? null
     this.#group = { replicas, maxReplicas, partitions: partitions ?? null, startupMs }
-  }
-
-  /** The size of the group changed. */
-  resize(replicas: number): void {
-    this.#group = { ...this.#group, replicas }
   }
 
   /** Takes in a status; in the order of time, two a second or so. */

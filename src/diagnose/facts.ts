@@ -44,6 +44,11 @@ export interface Trend {
   readonly ageSlope: number
 }
 
+/** What is not completed grows, and not by chance. */
+export function grows({ slope, slopeError }: Pick<Trend, 'slope' | 'slopeError'>): boolean {
+  return slope !== null && slope > 2 * slopeError
+}
+
 export interface Facts {
   readonly window: Window
   readonly status: Status
@@ -75,7 +80,7 @@ const LONG_WAIT_SECONDS = 30
 const FEWEST_WAITING = 3
 
 /** Reasons for which a stage holds back what waits before it; the others are about its neighbours, or nothing. */
-export const BINDING: ReadonlySet<string> = new Set([
+const BINDING: ReadonlySet<string> = new Set([
   'concurrency', 'key', 'rate', 'retry-after', 'quota', 'breaker', 'retry-budget', 'retry-share', 'backoff',
   'dead-letter-full',
 ]) // biome-ignore format: a list reads better in rows

@@ -4,7 +4,7 @@
  */
 import type { CauseKind, Health, HealthKind } from '../model/diagnosis.ts'
 import { formatCount, formatDuration } from '../model/units.ts'
-import type { Facts } from './facts.ts'
+import { type Facts, grows } from './facts.ts'
 import { rate } from './words.ts'
 
 /** Growing for so long it is no burst. */
@@ -28,7 +28,7 @@ export interface HealthInput {
 export function healthOf(input: HealthInput): Health {
   const kind = kindOf(input)
   const { facts } = input
-  const fallingBehind = kind === 'throttling' && grows(facts)
+  const fallingBehind = kind === 'throttling' && grows(facts.trend)
   return {
     kind,
     fallingBehind,
@@ -54,10 +54,6 @@ function kindOf({ facts, kind, starting }: HealthInput): HealthKind {
   // Without a broker that counts, being pushed back all the time is all that can be known.
   if (trend.slope === null) return backlog === null ? 'overload' : 'absorbing-burst'
   return trend.growingMs >= OVERLOAD_MS ? 'overload' : 'absorbing-burst'
-}
-
-function grows({ trend: { slope, slopeError } }: Facts): boolean {
-  return slope !== null && slope > 2 * slopeError
 }
 
 /** What waits ÷ the slope, at both ends of what the slope may be; null unless it shrinks for certain. */

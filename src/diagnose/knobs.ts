@@ -103,12 +103,15 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
   const replicas = (advice: Advice, because: string): Proposal => ({
     setting: 'replicas', factor: 2, advice, what: 'processes', from: 1, to: 2, stage: null, because,
   }) // biome-ignore format: as one line of facts
+  const downstream = (what: 'speed' | 'capacity'): Proposal => ({
+    setting: 'downstream', factor: 1.5, advice: 'turn', what: `${what} of the downstream of '${name}'`, latencyMs: took / 1.5,
+  }) // biome-ignore format: as one line of facts
   const batch = batchBefore(facts, stage)
 
   switch (finding.kind) {
     case 'own-cpu':
       yield { setting: 'own-code', factor: 0.5, advice: 'turn', what: `half the CPU a record in '${name}'` }
-      yield { ...replicas('turn', 'each has a thread of its own'), because: 'each has a thread of its own' }
+      yield replicas('turn', 'each has a thread of its own')
       if (facts.stages.some(({ kind }) => kind === 'call'))
         yield {
           ...moreSlots('hurts', 2, { because: 'the thread is busy: calls would only seem to take longer' }),
@@ -126,23 +129,11 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
     case 'downstream-latency':
       yield moreSlots('turn', 1.5, { latencyMs })
       yield moreSlots('turn', 2, { latencyMs })
-      yield {
-        setting: 'downstream',
-        factor: 1.5,
-        advice: 'turn',
-        what: `speed of the downstream of '${name}'`,
-        latencyMs: took / 1.5,
-      }
+      yield downstream('speed')
       break
     case 'downstream-saturated': {
       const enough = quietMs === null || took <= 0 ? 0.5 : Math.max(1 / limit, Math.min(0.9, (1.15 * quietMs) / took))
-      yield {
-        setting: 'downstream',
-        factor: 1.5,
-        advice: 'turn',
-        what: `capacity of the downstream of '${name}'`,
-        latencyMs: took / 1.5,
-      }
+      yield downstream('capacity')
       yield moreSlots('safe', enough, {
         latencyMs: took * enough,
         because: `a call takes ${Math.round((1 - enough) * 100)} % less time`,
@@ -195,13 +186,7 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
     }
     case 'key-skew':
       yield { setting: 'keys', factor: 0.5, advice: 'turn', what: 'the hottest key split in two' }
-      yield {
-        setting: 'downstream',
-        factor: 1.5,
-        advice: 'turn',
-        what: `speed of the downstream of '${name}'`,
-        latencyMs: took / 1.5,
-      }
+      yield downstream('speed')
       yield moreSlots('safe', Math.min(1, Math.max(1 / limit, (1.25 * stage.busySlots) / limit)), {
         because: 'the others stand idle',
       })

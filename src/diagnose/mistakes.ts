@@ -5,7 +5,7 @@
 import type { Mistake } from '../model/diagnosis.ts'
 import { formatBytes, formatCount, formatDuration } from '../model/units.ts'
 import { milliseconds, perSecond, plain, share } from './evidence.ts'
-import type { Facts, StageFacts } from './facts.ts'
+import { type Facts, grows, type StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { percent, rate } from './words.ts'
 
@@ -69,16 +69,16 @@ function queueInMemory(facts: Facts): Mistake | null {
     admission.bytes / Math.max(1, admission.limitBytes),
   )
   if (backlog === null || backlog > Math.max(20, pace * NO_LAG_SECONDS)) return null
-  const grows = trend.slope !== null && trend.slope > 2 * trend.slopeError
+  const growing = grows(trend)
   const seconds = pace > 0 ? facts.waiting / pace : Number.POSITIVE_INFINITY
-  if (!(seconds > OLD_MS / 1000 && (grows || budget > IN_MEMORY))) return null
+  if (!(seconds > OLD_MS / 1000 && (growing || budget > IN_MEMORY))) return null
   const length = Number.isFinite(seconds) ? `, ${formatDuration(seconds * 1000)} of work` : ''
   return {
     mistake: 'queue-in-memory',
     stage: null,
     sentence:
       `No lag does not mean no queue: the broker shows ${formatCount(backlog, 'record')}, but ${formatCount(here, 'record')} ` +
-      `(${formatBytes(admission.bytes)}) wait in this process${length}${grows ? ', and it grows' : ''}. A lower residenceMs keeps them ` +
+      `(${formatBytes(admission.bytes)}) wait in this process${length}${growing ? ', and it grows' : ''}. A lower residenceMs keeps them ` +
       'in the broker, where they are safe.',
     evidence: [
       plain('in the broker', backlog, 'records', 'lag as monitoring shows it'),
@@ -91,7 +91,7 @@ function queueInMemory(facts: Facts): Mistake | null {
 function throughputOverLatency(facts: Facts): Mistake | null {
   const { window, trend, perSecond: pace } = facts
   const { latencyMs } = window
-  const growing = trend.slope !== null && trend.slope > 2 * trend.slopeError && trend.slope > GROWING * pace
+  const growing = grows(trend) && (trend.slope ?? 0) > GROWING * pace
   if (latencyMs === null || latencyMs < OLD_MS || !growing || trend.growingMs < 5000 || pace <= 0) return null
   const arrivals = trend.arrivalsPerSecond ?? 0
   return {

@@ -149,7 +149,7 @@ function cpuFinding(stage: StageFacts, part: number, busy: Evidence): Omit<Findi
 }
 
 /** The last stage that holds back clearly, or the one that does so most. */
-export function bindingStage({ stages }: Facts): StageFacts | null {
+function bindingStage({ stages }: Facts): StageFacts | null {
   const clear = stages.findLast(({ binding }) => binding >= CLEARLY_BINDING)
   if (clear !== undefined) return clear
   let most: StageFacts | null = null

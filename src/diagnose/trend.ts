@@ -3,7 +3,7 @@
  * A few numbers of each status are kept, a minute of them; `Doctor` owns one.
  */
 import type { Status } from '../model/status.ts'
-import type { Trend } from './facts.ts'
+import { grows, type Trend } from './facts.ts'
 import { completed } from './window.ts'
 
 const KEPT_MS = 60_000
@@ -35,9 +35,8 @@ export class TrendLog {
       partitions: status.sources.reduce((sum, { partitions }) => sum + partitions, 0),
     })
     while (status.nowMs - (this.#marks[0] as Mark).atMs > KEPT_MS) this.#marks.shift()
-    const { slope, slopeError } = this.#slope()
-    if (slope === null || slope <= 2 * slopeError) this.#growingSinceMs = null
-    else this.#growingSinceMs ??= status.nowMs
+    if (grows(this.#slope())) this.#growingSinceMs ??= status.nowMs
+    else this.#growingSinceMs = null
   }
 
   read(): Trend {

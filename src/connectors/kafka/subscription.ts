@@ -74,11 +74,6 @@ export class Subscription {
     return null
   }
 
-  /** True while a named topic is not found, and it is not certain yet that it is gone. */
-  get isUncertain(): boolean {
-    return this.#missing.size > 0
-  }
-
   #warnOfNoMatch(): void {
     const patterns = this.#patterns.map(String)
     this.#cluster.log.warn({ patterns }, 'no topic matches yet; topics that come later are found by themselves')

@@ -126,11 +126,6 @@ export class WireConnection {
     }
   }
 
-  /** True when the broker and this program share a version of the request. */
-  supports(name: CallName): boolean {
-    return typeof this.#send(name) === 'function'
-  }
-
   /**
    * Makes one request. Rejects with `HG_CONNECTION_LOST` when no answer came, and with `HG_OPTION_INVALID` when the
    * broker does not know the request.

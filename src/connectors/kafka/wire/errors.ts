@@ -7,7 +7,6 @@ import { type ErrorCode, HeadgateError } from '../../../model/errors.ts'
 /** Codes that the code reacts to by name. */
 export const NONE = 0
 export const OFFSET_OUT_OF_RANGE = 1
-export const CORRUPT_BATCH = 2
 export const UNKNOWN_TOPIC_OR_PARTITION = 3
 export const LEADER_NOT_AVAILABLE = 5
 export const NOT_LEADER_OR_FOLLOWER = 6
