@@ -2,8 +2,8 @@
  * What the views call the kinds that a diagnosis names: health, cause, advice, mark, waiting place. Used by the
  * terminal view and by the page, so that both say the same. Every kind has its words: the types see to that.
  */
-import type { Advice, CauseKind, Health, HealthKind, Knob, PlaceKind, StageDiagnosis } from '../model/diagnosis.ts'
-import type { LimiterStatus } from '../model/status.ts'
+import type { Advice, CauseKind, Health, HealthKind, Knob, StageDiagnosis } from '../model/diagnosis.ts'
+import type { LimiterStatus, PlaceKind } from '../model/status.ts'
 
 /** How loud a health is: a view picks its colour and its sign by this. */
 export type Mood = 'calm' | 'busy' | 'alarm' | 'over'
@@ -66,6 +66,7 @@ export const PLACE_LABELS: Readonly<Record<PlaceKind, string>> = {
   blocked: 'no room ahead',
   batch: 'in a batch',
   'in-write': 'in a write',
+  'in-transaction': 'in a transaction',
 }
 
 /** What the search for a limit is doing. */

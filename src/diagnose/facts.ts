@@ -2,7 +2,7 @@
  * What the rules look at: a window, with the figures that need more than one window to know. `Doctor` gathers them;
  * rules, capacity model, health and words only read.
  */
-import type { StageStatus, Status } from '../model/status.ts'
+import type { PlaceKind, StageStatus, Status } from '../model/status.ts'
 import type { SourceWindow, StageWindow, Window } from './window.ts'
 
 export interface StageFacts {
@@ -120,15 +120,11 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number)
   }
 }
 
-/** Records that wait in queues, lanes, between attempts and in the client; what is worked on does not wait, and a batch fills up. */
-function waitingHere({ places, stages, sources }: Status): number {
-  const names = new Set([
-    ...stages.flatMap(({ name }) => [`${name} queue`, `${name} lanes`, `${name} backoff`]),
-    ...sources.map(({ name }) => `${name} prefetch`),
-  ])
-  // A run of synchronous stages has one queue, which is called by all of them.
-  const isQueue = (name: string): boolean => names.has(name) || name.endsWith(' queue')
-  return places.reduce((sum, { name, records }) => sum + (isQueue(name) ? (records ?? 0) : 0), 0)
+/** What is worked on does not wait, and a batch fills up. */
+const WAITS: ReadonlySet<PlaceKind> = new Set(['prefetch', 'queue', 'lanes', 'backoff'])
+
+function waitingHere({ places }: Status): number {
+  return places.reduce((sum, { kind, records }) => sum + (WAITS.has(kind) ? (records ?? 0) : 0), 0)
 }
 
 function stageFacts(window: StageWindow, perSecond: number): StageFacts {

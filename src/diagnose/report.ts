@@ -9,7 +9,7 @@ import type {
 import { boundsOf } from './capacity.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
-import { placesCheck, placesOf } from './places.ts'
+import { placesCheck } from './places.ts'
 import type { SourceWindow } from './window.ts'
 
 type Described = Omit<Diagnosis, 'health' | 'verdict' | 'knobs' | 'mistakes' | 'autoscale' | 'profile'>
@@ -21,7 +21,6 @@ const LITTLE_ERROR = 0.05
 
 export function describe(facts: Facts, finding: Finding): Described {
   const { status, window } = facts
-  const places = placesOf(status)
   const { statesError, littleError } = status.checks
   return {
     schema: 1,
@@ -41,8 +40,8 @@ export function describe(facts: Facts, finding: Finding): Described {
       heapLimitBytes: status.process.heapLimitBytes,
       rssBytes: status.process.rssBytes,
     },
-    places,
-    placesCheck: placesCheck(status, places),
+    places: status.places,
+    placesCheck: placesCheck(status),
     hotKeys: status.hotKeys,
     partitions: facts.sources.flatMap((source) => partitionsOf(source, status.nowMs)),
     lastFailures: status.lastFailures,

@@ -7,9 +7,10 @@ import type { StageStatus } from '../model/status.ts'
 import { Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
 import { batchOf, type Item, isFenced, RETURNED } from './item.ts'
+import { type Place, place } from './place.ts'
 import { Ring } from './ring.ts'
 import { BLOCKED, IDLE, LINGER } from './slot-clock.ts'
-import type { Inlet, Place, Stage } from './stage.ts'
+import type { Inlet, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 
 export class BatchStage implements Stage {
@@ -126,7 +127,7 @@ export class BatchStage implements Stage {
 
   places(): Place[] {
     const records = this.#open.length + this.#closedRecords
-    return [{ name: this.name, records, bytes: this.#openBytes + this.#closedBytes, limitRecords: this.#capacity }]
+    return [place(this.name, 'batch', records, this.#openBytes + this.#closedBytes, this.#capacity)]
   }
 
   statuses(): StageStatus[] {

@@ -19,10 +19,12 @@ import type { Core } from './core.ts'
 import { type Item, isFenced, markStarted, RETURNED } from './item.ts'
 import { Lanes } from './lanes.ts'
 import type { LimiterPool } from './limiter-pool.ts'
+import type { PresentStageLimits, StageLimits } from './limits.ts'
 import { Outbox } from './outbox.ts'
+import { type Place, place } from './place.ts'
 import { Retries } from './retries.ts'
 import { type Slot, SlotList } from './slots.ts'
-import type { Inlet, Place, Stage } from './stage.ts'
+import type { Inlet, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 
 /** How long an aborted handler may take to settle before its slot is given away. */
@@ -97,7 +99,12 @@ export class CallStage implements Stage, Caller {
     return this.#timeoutMs
   }
 
-  change(limits: { concurrency?: number; perSecond?: number; timeoutMs?: number }): void {
+  /** What `change` can change, as it is now. */
+  get limits(): PresentStageLimits {
+    return { concurrency: this.#pool.most, perSecond: this.#rate?.perSecond ?? null, timeoutMs: this.#timeoutMs }
+  }
+
+  change(limits: StageLimits): void {
     if (limits.concurrency !== undefined) this.#pool.change(limits.concurrency)
     if (limits.timeoutMs !== undefined) this.#timeoutMs = limits.timeoutMs
     if (limits.perSecond !== undefined) {
@@ -326,50 +333,23 @@ export class CallStage implements Stage, Caller {
   }
 
   places(): Place[] {
-    const { name } = this
-    const places: Place[] = [
-      {
-        name: `${name} queue`,
-        records: this.#lines.queued,
-        bytes: this.#lines.queuedBytes,
-        limitRecords: this.plan.queueRecords,
-      },
+    const { name, limit } = this
+    const lines = this.#lines
+    const lanes = this.#lanes
+    const { queueRecords } = this.plan
+    const retries = this.#retries.waiting + lines.due
+    return [
+      place(name, 'queue', lines.queued, lines.queuedBytes, queueRecords),
+      ...(lanes === null ? [] : [place(name, 'lanes', lanes.waiting, lanes.waitingBytes, queueRecords)]),
+      place(name, 'in-call', this.#slots.size, this.#inFlightBytes, limit),
+      place(name, 'backoff', retries, this.#retries.bytes + lines.dueBytes, null),
+      place(name, 'blocked', this.#outbox.length, this.#outbox.bytes, limit),
     ]
-    if (this.#lanes !== null) {
-      places.push({
-        name: `${name} lanes`,
-        records: this.#lanes.waiting,
-        bytes: this.#lanes.waitingBytes,
-        limitRecords: this.plan.queueRecords,
-      })
-    }
-    const limitRecords = this.#lines.limit()
-    places.push(
-      {
-        name: `${name} in call`,
-        records: this.#slots.size,
-        bytes: this.#inFlightBytes,
-        limitRecords,
-      },
-      {
-        name: `${name} backoff`,
-        records: this.#retries.waiting + this.#lines.due,
-        bytes: this.#retries.bytes + this.#lines.dueBytes,
-        limitRecords: null,
-      },
-      {
-        name: `${name} blocked`,
-        records: this.#outbox.length,
-        bytes: this.#outbox.bytes,
-        limitRecords,
-      },
-    )
-    return places
   }
 
   statuses(): StageStatus[] {
-    const settings = { order: this.plan.order, perSecond: this.#rate?.perSecond ?? null, timeoutMs: this.#timeoutMs }
-    const { limit } = this
+    const { limit, limits } = this
+    const settings = { order: this.plan.order, perSecond: limits.perSecond, timeoutMs: limits.timeoutMs }
     const status = this.#meter.status(this.name, 'call', this.#reason, this.#slots.size, limit, settings)
     return [{ ...status, limiters: this.#lines.statuses() }]
   }

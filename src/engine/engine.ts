@@ -16,7 +16,7 @@ import type { Latencies } from './histogram.ts'
 import { Intake } from './intake.ts'
 import { type Item, isFenced, isRevoking, isStarted } from './item.ts'
 import type { LearnedLimits, LearnedPool } from './limiter-pool.ts'
-import { checkLimits, type Limits, type PresentLimits, StageLimitsBook } from './limits.ts'
+import { checkLimits, type Limits, type PresentLimits } from './limits.ts'
 import type { Partition } from './partition.ts'
 import type { Slot } from './slots.ts'
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
@@ -42,7 +42,6 @@ export class Engine {
   readonly #intakes: readonly Intake[]
   /** What it takes to fill every batch once. */
   readonly #batchRecords: number
-  readonly #limits: StageLimitsBook
   #pullFirst = 0
 
   constructor(plan: Plan, ports: Ports, options: EngineOptions) {
@@ -52,7 +51,6 @@ export class Engine {
     this.#core = new Core(ports, admission, options.seed, nowMs, wallOffsetMs, plan.transaction)
     this.#flow = layOut(this.#core, plan, options.learned ?? {})
     this.#batchRecords = batchRecords(plan)
-    this.#limits = new StageLimitsBook(this.#flow.calls.map((call) => call.plan))
     this.#setFloor()
     let partitions = 0
     const commit: CommitPlan = plan.commit
@@ -199,12 +197,12 @@ export class Engine {
     const { admission: gate } = this.#core
     if (admission !== undefined) gate.limits = { ...gate.limits, ...admission }
     for (const [name, limits] of Object.entries(stages ?? {})) this.#call(name).change(limits)
-    this.#limits.changed(stages)
   }
 
   /** The limits as they are now. */
   limits(): PresentLimits {
-    return { admission: this.#core.admission.limits, stages: this.#limits.present() }
+    const stages = this.#flow.calls.map(({ name, limits }) => [name, limits] as const)
+    return { admission: this.#core.admission.limits, stages: Object.fromEntries(stages) }
   }
 
   // ── The loop ─────────────────────────────────────────────────────────────

@@ -8,9 +8,10 @@ import type { StageStatus } from '../model/status.ts'
 import { CHUNK_RECORDS, Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
 import { childOf, FILTERED, type Item, isFenced, RETURNED } from './item.ts'
+import { type Place, place } from './place.ts'
 import { Ring } from './ring.ts'
 import { BLOCKED, CPU, IDLE } from './slot-clock.ts'
-import type { Inlet, Place, Stage } from './stage.ts'
+import type { Inlet, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 
 export class FlatMapStage implements Stage {
@@ -166,14 +167,8 @@ export class FlatMapStage implements Stage {
 
   places(): Place[] {
     const current = this.#current === null ? 0 : 1
-    return [
-      {
-        name: `${this.name} queue`,
-        records: this.#queue.size + current,
-        bytes: this.#queueBytes + (this.#current?.bytes ?? 0),
-        limitRecords: this.#capacity,
-      },
-    ]
+    const bytes = this.#queueBytes + (this.#current?.bytes ?? 0)
+    return [place(this.name, 'queue', this.#queue.size + current, bytes, this.#capacity)]
   }
 
   statuses(): StageStatus[] {

@@ -78,7 +78,7 @@ export class LimiterPool {
   readonly #timeoutMs: number
   readonly #learned: LearnedPool
   readonly #limiters = new Map<string | null, PooledLimiter>()
-  /** Set while it runs: what the plan said no longer counts. */
+  /** Calls in flight: of a fixed limit so many, of an adaptive one at most. What the plan said, until it is changed. */
   #most: number
 
   /** `offsetMs`: engine time + this = epoch time. */
@@ -89,6 +89,10 @@ export class LimiterPool {
     this.#random = random
     this.#learned = learned
     this.#most = mostCalls(plan)
+  }
+
+  get most(): number {
+    return this.#most
   }
 
   /** The limiter of a key, for one line. */

@@ -4,7 +4,7 @@
  */
 import { HeadgateError } from '../model/errors.ts'
 import { checkInteger, show } from '../model/option.ts'
-import { type AdmissionPlan, type CallPlan, mostCalls } from '../model/plan.ts'
+import type { AdmissionPlan } from '../model/plan.ts'
 import { formatNumber, KIB, MAX_TIMER_MS } from '../model/units.ts'
 
 export interface StageLimits {
@@ -75,46 +75,16 @@ function unknown(where: string, names: readonly string[]): HeadgateError {
   return new HeadgateError('HG_OPTION_INVALID', `${where}: there is no such limit; the limits here are ${known}`)
 }
 
+/** The limits of a call stage as they are; `perSecond` is null without a rate. */
+export interface PresentStageLimits {
+  readonly concurrency: number
+  readonly perSecond: number | null
+  readonly timeoutMs: number
+}
+
 /** The limits as they are, those that were changed included. */
 export interface PresentLimits {
   readonly admission: AdmissionPlan
-  /** By the name of the call stage; `perSecond` is null without a rate. */
-  readonly stages: Readonly<
-    Record<string, { readonly concurrency: number; readonly perSecond: number | null; readonly timeoutMs: number }>
-  >
-}
-
-/** Remembers what was changed of each call stage. Stages that share a limiter share its concurrency. */
-export class StageLimitsBook {
-  readonly #calls: readonly CallPlan[]
-  readonly #concurrency = new Map<string, number>()
-  readonly #others = new Map<string, StageLimits>()
-
-  constructor(calls: readonly CallPlan[]) {
-    this.#calls = calls
-  }
-
-  changed(stages: Limits['stages'] = {}): void {
-    for (const plan of this.#calls) {
-      const limits = stages[plan.name]
-      if (limits === undefined) continue
-      if (limits.concurrency !== undefined) this.#concurrency.set(limiterOf(plan), limits.concurrency)
-      this.#others.set(plan.name, { ...this.#others.get(plan.name), ...limits })
-    }
-  }
-
-  present(): PresentLimits['stages'] {
-    return Object.fromEntries(
-      this.#calls.map((plan) => {
-        const { perSecond = plan.rate?.perSecond ?? null, timeoutMs = plan.timeoutMs } =
-          this.#others.get(plan.name) ?? {}
-        const concurrency = this.#concurrency.get(limiterOf(plan)) ?? mostCalls(plan.concurrency)
-        return [plan.name, { concurrency, perSecond, timeoutMs }]
-      }),
-    )
-  }
-}
-
-function limiterOf({ concurrency, name }: CallPlan): string {
-  return (concurrency.kind === 'adaptive' ? concurrency.limiter : null) ?? name
+  /** By the name of the call stage. */
+  readonly stages: Readonly<Record<string, PresentStageLimits>>
 }

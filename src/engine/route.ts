@@ -9,8 +9,9 @@ import { CHUNK_RECORDS, Chunk } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
 import type { Core } from './core.ts'
 import { type Item, isFenced, RETURNED } from './item.ts'
+import { type Place, place } from './place.ts'
 import { BLOCKED, CPU, IDLE } from './slot-clock.ts'
-import type { Inlet, Place, Stage } from './stage.ts'
+import type { Inlet, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 
 interface Branch {
@@ -143,12 +144,12 @@ export class RouteStage implements Stage {
 
   places(): Place[] {
     const { size, bytes } = this.#queue
-    const limitRecords = this.#plan.queueRecords
-    const places: Place[] = [{ name: `${this.name} queue`, records: size, bytes, limitRecords }]
-    for (const { name, line } of this.#branches.values()) {
-      places.push({ name: `${this.name} › ${name}`, records: line.size, bytes: line.bytes, limitRecords })
-    }
-    return places
+    const { queueRecords } = this.#plan
+    const branches = Array.from(this.#branches.values(), ({ name, line }) => {
+      const owner = `${this.name} › ${name}`
+      return { ...place(owner, 'queue', line.size, line.bytes, queueRecords), name: owner }
+    })
+    return [place(this.name, 'queue', size, bytes, queueRecords), ...branches]
   }
 
   statuses(): StageStatus[] {

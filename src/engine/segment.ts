@@ -13,9 +13,10 @@ import { AS_IT_IS, oversized, type Step } from './decode.ts'
 import { Durations } from './durations.ts'
 import { Histogram } from './histogram.ts'
 import { FILTERED, type Item, isFenced, RETURNED } from './item.ts'
+import { type Place, place } from './place.ts'
 import { ReasonClock } from './reason-clock.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
-import type { Inlet, Place, Stage } from './stage.ts'
+import type { Inlet, Stage } from './stage.ts'
 import { NO_SETTINGS } from './stage-meter.ts'
 import { filterLoop, type Handler, type Loop, type LoopState, mapLoop, ownCopy, tapLoop } from './sync-loops.ts'
 
@@ -140,7 +141,7 @@ export class Segment implements Stage {
 
   places(): Place[] {
     const { size, bytes } = this.#queue
-    return [{ name: `${this.name} queue`, records: size, bytes, limitRecords: this.#capacity }]
+    return [place(this.name, 'queue', size, bytes, this.#capacity)]
   }
 
   statuses(nowMs: number): StageStatus[] {

@@ -19,8 +19,9 @@ import type { Core } from './core.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { DEAD_LETTERED, type Item, isFenced, RETURNED, WRITTEN } from './item.ts'
 import { Lanes } from './lanes.ts'
+import { type Place, place } from './place.ts'
 import { miscounted, rejected } from './sink-error.ts'
-import type { Place, Stage } from './stage.ts'
+import type { Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 import { TimerHeap } from './timer-heap.ts'
 import { type SinkSide, TransactedWrites } from './transacted-writes.ts'
@@ -348,20 +349,11 @@ export class SinkStage implements Stage, Writer {
     const queued = this.#queue.size + (this.#lanes?.waiting ?? 0)
     const queuedBytes = this.#queue.bytes + (this.#lanes?.waitingBytes ?? 0)
     const inWriteLimit = this.#limit * this.plan.sink.capabilities.maxBatchRecords
+    const { queueRecords } = this.plan
     return [
-      { name: `${name} queue`, records: queued, bytes: queuedBytes, limitRecords: this.plan.queueRecords },
-      {
-        name: `${name} in write`,
-        records: this.#inFlightRecords,
-        bytes: this.#inFlightBytes,
-        limitRecords: inWriteLimit,
-      },
-      {
-        name: `${name} backoff`,
-        records: this.#againRecords,
-        bytes: this.#againBytes,
-        limitRecords: this.plan.queueRecords,
-      },
+      place(name, 'queue', queued, queuedBytes, queueRecords),
+      place(name, 'in-write', this.#inFlightRecords, this.#inFlightBytes, inWriteLimit),
+      place(name, 'backoff', this.#againRecords, this.#againBytes, queueRecords),
       ...(this.#held === null ? [] : [this.#held.place()]),
     ]
   }

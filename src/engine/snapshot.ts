@@ -12,6 +12,7 @@ import type {
 import type { Core } from './core.ts'
 import type { Flow } from './flow.ts'
 import type { Intake } from './intake.ts'
+import { place } from './place.ts'
 
 export interface EngineSnapshot {
   readonly records: RecordCounts
@@ -40,12 +41,9 @@ export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[])
     const open = intake.oldestOpenMs()
     if (open !== null && (oldestOpenMs === null || open < oldestOpenMs)) oldestOpenMs = open
   }
-  const held = intakes.map(({ source, heldRecords, heldBytes }) => ({
-    name: `${source.name} prefetch`,
-    records: heldRecords,
-    bytes: heldBytes,
-    limitRecords: admission.limits.records,
-  }))
+  const held = intakes.map(({ source, heldRecords, heldBytes }) =>
+    place(source.name, 'prefetch', heldRecords, heldBytes, admission.limits.records),
+  )
   const places = [...held, ...flow.stages.flatMap((stage) => stage.places())]
   return {
     records: { ...counts },

@@ -2,9 +2,10 @@
  * What every stage of the engine is: an inlet with bounded room, and a step that does what can be done now. Items are
  * offered only where there is room, so a stage that is full holds back the one before it.
  */
-import type { PlaceStatus, StageStatus } from '../model/status.ts'
+import type { StageStatus } from '../model/status.ts'
 import type { Chunk } from './chunk.ts'
 import type { Item } from './item.ts'
+import type { Place } from './place.ts'
 
 export interface Inlet {
   /** How many items may be offered now. */
@@ -12,8 +13,6 @@ export interface Inlet {
   /** Takes the chunk as its own. */
   offer(chunk: Chunk, nowMs: number): void
 }
-
-export type Place = Pick<PlaceStatus, 'name' | 'records' | 'bytes' | 'limitRecords'>
 
 export interface Stage extends Inlet {
   readonly name: string

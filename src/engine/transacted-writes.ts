@@ -11,8 +11,8 @@ import { Chunk } from './chunk.ts'
 import type { ChunkQueue } from './chunk-queue.ts'
 import type { Core } from './core.ts'
 import { type Item, isFenced, RETURNED } from './item.ts'
+import { type Place, place } from './place.ts'
 import { miscounted, rejected } from './sink-error.ts'
-import type { Place } from './stage.ts'
 import type { StageMeter } from './stage-meter.ts'
 import type { Participant, Transaction } from './transaction.ts'
 import type { Write } from './write.ts'
@@ -127,8 +127,8 @@ export class TransactedWrites implements Participant {
   }
 
   place(): Place {
-    const limitRecords = this.#core.admission.limits.records
-    return { name: `${this.#sink.plan.name} in transaction`, records: this.#records, bytes: this.#bytes, limitRecords }
+    const { records } = this.#core.admission.limits
+    return place(this.#sink.plan.name, 'in-transaction', this.#records, this.#bytes, records)
   }
 }
 

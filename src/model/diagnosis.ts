@@ -4,7 +4,7 @@
  * `schema/diagnosis.schema.json` describes it. Durations are in milliseconds, times epoch milliseconds, rates a
  * second, shares between 0 and 1. All figures are of `window`, the last seconds, unless they say otherwise.
  */
-import type { FailureStatus, LaneState, LatencyStatus, SlotState, Status } from './status.ts'
+import type { FailureStatus, LaneState, LatencyStatus, SlotState, Status, WaitStatus } from './status.ts'
 
 export const HEALTH_KINDS = [
   /** Not enough has been seen yet. */
@@ -162,25 +162,6 @@ export interface Knob {
   sentence: string
 }
 
-export const PLACE_KINDS = [
-  'backlog', 'prefetch', 'queue', 'lanes', 'in-call', 'backoff', 'blocked', 'batch', 'in-write',
-] as const // biome-ignore format: a list reads better in rows
-export type PlaceKind = (typeof PLACE_KINDS)[number]
-
-/** A place where work waits. */
-export interface WaitingPlace {
-  name: string
-  kind: PlaceKind
-  /** The stage or source that it belongs to. */
-  owner: string
-  /** Null when unknown. */
-  records: number | null
-  bytes: number | null
-  /** Until it is empty at the present completion rate; null while nothing completes or it is unknown what waits. */
-  seconds: number | null
-  limitRecords: number | null
-}
-
 export interface PlacesCheck {
   /** In all places but the backlogs. */
   records: number
@@ -334,7 +315,7 @@ export interface Diagnosis {
   stages: StageDiagnosis[]
   sources: SourceDiagnosis[]
   process: ProcessDiagnosis
-  places: WaitingPlace[]
+  places: WaitStatus[]
   placesCheck: PlacesCheck
   hotKeys: HotKey[]
   partitions: PartitionDiagnosis[]

@@ -28,9 +28,17 @@ export interface RecordCounts {
   inFlight: number
 }
 
+export const PLACE_KINDS = [
+  'backlog', 'prefetch', 'queue', 'lanes', 'in-call', 'backoff', 'blocked', 'batch', 'in-write', 'in-transaction',
+] as const // biome-ignore format: a list reads better in rows
+export type PlaceKind = (typeof PLACE_KINDS)[number]
+
 /** A place within the pipeline where work can wait. */
 export interface PlaceStatus {
   name: string
+  kind: PlaceKind
+  /** The stage, or the source, that it belongs to. */
+  owner: string
   records: number
   bytes: number
   /** How long it takes to empty at the present completion rate; null while nothing completes. */

@@ -4,8 +4,17 @@
  * two shapes differ.
  */
 import { z } from 'zod'
-import { CAUSE_KINDS, type Diagnosis, HEALTH_KINDS, PLACE_KINDS } from '../model/diagnosis.ts'
-import { type Expand, failure, keyShare, laneSeconds, latency, type Same, stateSeconds } from './status-schema.ts'
+import { CAUSE_KINDS, type Diagnosis, HEALTH_KINDS } from '../model/diagnosis.ts'
+import {
+  type Expand,
+  failure,
+  keyShare,
+  laneSeconds,
+  latency,
+  place,
+  type Same,
+  stateSeconds,
+} from './status-schema.ts'
 
 const text = (description: string) => z.string().describe(description)
 const amount = (description: string) => z.number().describe(description)
@@ -114,18 +123,6 @@ const source = z
     backlogRecords: maybe('In the broker.'),
   })
   .describe('One source.')
-
-const place = z
-  .strictObject({
-    name: text('The place.'),
-    kind: z.enum(PLACE_KINDS).describe('What kind of place.'),
-    owner: text('The stage or source that it belongs to.'),
-    records: maybe('Records there.'),
-    bytes: maybe('Their bytes.'),
-    seconds: maybe('Until it is empty at the present completion rate.'),
-    limitRecords: maybe('The most it may hold.'),
-  })
-  .describe('A place where work waits.')
 
 const partition = z
   .strictObject({

@@ -4,7 +4,7 @@
  * assertion at the end refuses to compile when the two shapes differ.
  */
 import { z } from 'zod'
-import type { Status } from '../model/status.ts'
+import { PLACE_KINDS, type Status } from '../model/status.ts'
 
 const tally = (description: string) => z.int().nonnegative().describe(description)
 const amount = (description: string) => z.number().nonnegative().describe(description)
@@ -162,9 +162,11 @@ export const keyShare = z
   })
   .describe('A key that many records have.')
 
-const place = z
+export const place = z
   .strictObject({
     name: name('The place, unique within the pipeline.'),
+    kind: z.enum(PLACE_KINDS).describe('What kind of place.'),
+    owner: name('The stage, or the source, that it belongs to.'),
     records: tally('Records waiting there now.')
       .nullable()
       .describe('Records waiting there now; null when the broker cannot tell, or has not told yet.'),

@@ -1,4 +1,5 @@
 /** Puts a status together: what the engine knows and what the meter saw. The sentence that sums it up comes last, from the doctor. */
+import { placeName } from '../engine/place.ts'
 import type { EngineSnapshot } from '../engine/snapshot.ts'
 import type { PartitionBacklog } from '../model/connector.ts'
 import type { HeadgateError } from '../model/errors.ts'
@@ -54,7 +55,9 @@ export function makeStatus({
     }
   })
   const backlogs: WaitStatus[] = sources.map(({ name, backlogRecords: records }) => ({
-    name: `${name} backlog`,
+    name: placeName(name, 'backlog'),
+    kind: 'backlog',
+    owner: name,
     records,
     bytes: records === 0 ? 0 : null,
     seconds: records === 0 ? 0 : records !== null && perSecond > 0 ? records / perSecond : null,

@@ -1,6 +1,6 @@
 /** What the doctor says of the throttled pipeline of `sample-status.ts`, and of one that is overloaded; tests share them. */
-import type { Diagnosis, Knob, StageDiagnosis, WaitingPlace } from '../../src/model/diagnosis.ts'
-import { SLOT_STATES, type SlotState } from '../../src/model/status.ts'
+import type { Diagnosis, Knob, StageDiagnosis } from '../../src/model/diagnosis.ts'
+import { SLOT_STATES, type SlotState, type WaitStatus } from '../../src/model/status.ts'
 
 export function shares(given: Partial<Record<SlotState, number>>): Record<SlotState, number> {
   return Object.fromEntries(SLOT_STATES.map((state) => [state, given[state] ?? 0])) as Record<SlotState, number>
@@ -36,7 +36,7 @@ function knob(given: Partial<Knob> & Pick<Knob, 'knob' | 'setting' | 'advice'>):
   }
 }
 
-function place(name: string, kind: WaitingPlace['kind'], owner: string, given: Partial<WaitingPlace>): WaitingPlace {
+function place(name: string, kind: WaitStatus['kind'], owner: string, given: Partial<WaitStatus>): WaitStatus {
   return { name, kind, owner, records: 0, bytes: 0, seconds: 0, limitRecords: null, ...given }
 }
 

@@ -28,6 +28,8 @@ it('shows a backlog that nobody can count as unknown, not as empty', async () =>
   expect(running.sources[0]?.backlogRecords).toBeNull()
   expect(backlogOf(running)).toEqual({
     name: 'memory backlog',
+    kind: 'backlog',
+    owner: 'memory',
     records: null,
     bytes: null,
     seconds: null,

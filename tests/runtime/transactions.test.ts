@@ -168,6 +168,7 @@ test('what waits for the end of a transaction is in flight, in a place of its ow
   running.add(pipe)
   const held = () => pipe.status().places.find(({ name }) => name.endsWith('in transaction'))
   await until(() => held()?.records === 30)
+  expect(pipe.diagnose().places.find(({ name }) => name === held()?.name)?.kind).toBe('in-transaction')
   expect(pipe.status().records).toMatchObject({ inFlight: 30, out: 0 })
   expect(memory.visible).toEqual([])
   const { records } = await pipe.drain()

@@ -2,7 +2,8 @@
  * Where the queue lives: every place in records, bytes and seconds, what they hold in all beside what was admitted, and
  * the backlog in the broker beside them. The strip above the table shows the share of each place within the pipeline.
  */
-import type { Diagnosis, WaitingPlace } from '../../model/diagnosis.ts'
+import type { Diagnosis } from '../../model/diagnosis.ts'
+import type { WaitStatus } from '../../model/status.ts'
 import { PLACE_LABELS } from '../labels.ts'
 import { bytes, count, duration, percent, UNKNOWN } from '../terminal/figures.ts'
 import { byId, element, keep, set, write } from './dom.ts'
@@ -40,7 +41,7 @@ export function showPlaces({ places, placesCheck, flow }: Diagnosis): void {
   write(byId('places-empty'), empty.length > 0 ? `Empty: ${empty.join(', ')}` : '')
 }
 
-function row(): { node: Element; update: (place: WaitingPlace) => void } {
+function row(): { node: Element; update: (place: WaitStatus) => void } {
   const name = element('th', { scope: 'row' })
   const [label, where] = [element('span'), element('small')]
   name.append(label, ' ', where)

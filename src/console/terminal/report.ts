@@ -3,7 +3,8 @@
  * the diagnosis holds is on it, the verdict and its evidence first; the live view is the short form. A pure function:
  * no line is wider than `columns`, and without colour it says the same.
  */
-import type { Diagnosis, StageDiagnosis, WaitingPlace } from '../../model/diagnosis.ts'
+import type { Diagnosis, StageDiagnosis } from '../../model/diagnosis.ts'
+import type { WaitStatus } from '../../model/status.ts'
 import { PLACE_LABELS } from '../labels.ts'
 import { level, stateBar, stateWords } from './bars.ts'
 import { bytes, count, duration, percent, rate, UNKNOWN } from './figures.ts'
@@ -122,7 +123,7 @@ function places({ places: all, placesCheck }: Diagnosis): readonly Line[] {
   return [heading, ...used.map((place) => placeRow(place, name)), sum]
 }
 
-function placeRow({ name, kind, records, bytes: held, seconds, limitRecords }: WaitingPlace, column: number): Line {
+function placeRow({ name, kind, records, bytes: held, seconds, limitRecords }: WaitStatus, column: number): Line {
   const share = records !== null && limitRecords ? records / limitRecords : null
   return [
     span(left(name, column)),
