@@ -10,12 +10,12 @@ import {
   sink,
 } from '../../connectors/kafka/index.ts'
 import { type ReadRecord, TopicReader } from '../../connectors/kafka/topic-reader.ts'
-import { checked } from '../../connectors/kafka/wire/check.ts'
 import { connectionSchema } from '../../connectors/kafka/wire/options.ts'
 import type { Sink, SinkBatch, WriteResult } from '../../model/connector.ts'
 import { describe, HeadgateError } from '../../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../../model/logger.ts'
 import { NO_HEADERS, type RecordInfo } from '../../model/record.ts'
+import { checked } from '../../model/schema-check.ts'
 import { CliFailure, EXIT } from '../failure.ts'
 import { OUTPUT } from '../output.ts'
 import type { Letter, Payload } from './letter.ts'

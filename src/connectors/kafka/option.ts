@@ -3,11 +3,13 @@
  * source is made. Invariant: whatever is not refused here is a combination that works; what depends on the cluster is
  * said when the source is opened.
  */
+
 import { z } from 'zod'
 import type { Decoder } from '../../model/connector.ts'
+import { checked } from '../../model/schema-check.ts'
 import { KIB, MIB } from '../../model/units.ts'
-import { checked, fn, integer, text, topicName } from './wire/check.ts'
 import { connectionShape, type KafkaConnectionOptions } from './wire/options.ts'
+import { fn, integer, text, topicName } from './wire/schema.ts'
 
 export type StartPosition = 'earliest' | 'latest' | 'fail' | { readonly timestampMs: number }
 

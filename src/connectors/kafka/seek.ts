@@ -3,12 +3,13 @@
  * program calls it between two runs. Invariant: a group that is at work is never moved under its members; they would go
  * on from where they are and commit over it.
  */
+
 import { z } from 'zod'
 import { HeadgateError } from '../../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../../model/logger.ts'
+import { checked } from '../../model/schema-check.ts'
 import { EARLIEST, LATEST, offsetsOf } from './fetch/offsets.ts'
 import { byTopic, type TopicPartition } from './group/assignment.ts'
-import { checked, integer, text, topicName } from './wire/check.ts'
 import { Cluster, GROUP } from './wire/cluster.ts'
 import {
   brokerError,
@@ -19,6 +20,7 @@ import {
   UNKNOWN_MEMBER_ID,
 } from './wire/errors.ts'
 import { connectionShape, type KafkaConnectionOptions } from './wire/options.ts'
+import { integer, text, topicName } from './wire/schema.ts'
 
 export interface KafkaSeekOptions extends KafkaConnectionOptions {
   readonly group: string

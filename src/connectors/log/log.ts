@@ -3,16 +3,18 @@
  * processes. `openLog` is its door; the command line and the examples use it, pipelines use the source and the sink.
  * Invariant: an append that resolved survives any crash, and a read sees nothing that is not durable.
  */
+
 import { z } from 'zod'
 import { HeadgateError, reject } from '../../model/errors.ts'
 import type { Logger } from '../../model/logger.ts'
 import { NO_HEADERS, type RecordHeaders } from '../../model/record.ts'
+import { checked } from '../../model/schema-check.ts'
 import { MIB } from '../../model/units.ts'
 import { type Appended, append, draft, MAX_RECORD_BYTES } from './append.ts'
 import type { LogRecord } from './batch.ts'
 import type { Start } from './groups.ts'
 import { describeGroups, describeTopic, type GroupInfo, type TopicInfo } from './inspection.ts'
-import { checked, directory, integer, name, offset, partitions, retention, start } from './option.ts'
+import { directory, integer, name, offset, partitions, retention, start } from './option.ts'
 import { PartitionReader } from './reader.ts'
 import { type Trimmed, type TrimRule, trimOnce } from './retention.ts'
 import { openShared, type Shared } from './shared.ts'

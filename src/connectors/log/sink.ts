@@ -3,16 +3,18 @@
  * same sink. A batch is one transaction. Invariant: `'written'` is said only after the disk has it, and a write stores all of
  * its records or none: when one cannot be encoded, it is rejected and the others are to be written again.
  */
+
 import { z } from 'zod'
 import type { Sink, SinkBatch, SinkContext, WriteOutcome, WriteResult } from '../../model/connector.ts'
 import { isDeadLetter } from '../../model/dead-letter.ts'
 import { describe, HeadgateError, overloaded, reject } from '../../model/errors.ts'
 import type { RecordHeaders, RecordInfo } from '../../model/record.ts'
+import { checked } from '../../model/schema-check.ts'
 import { append, draft, MAX_RECORD_BYTES } from './append.ts'
 import { deadLetterEncoder } from './dead-letter.ts'
 import type { Draft } from './encode.ts'
 import { Log } from './log.ts'
-import { checked, directory, fn, integer, name, partitions, retention } from './option.ts'
+import { directory, fn, integer, name, partitions, retention } from './option.ts'
 import { openShared, type Shared } from './shared.ts'
 import { isDiskFull } from './storage-error.ts'
 import type { Retention, Topic } from './topics.ts'

@@ -3,6 +3,7 @@
  * `model/connector.ts`. It holds nothing back: a record is read from the log when a pull has credit for it. Invariant:
  * a position moves on only when its records are returned, and only the group's present owner delivers and commits.
  */
+
 import { z } from 'zod'
 import type {
   Assignment,
@@ -17,10 +18,11 @@ import type {
   SourceContext,
 } from '../../model/connector.ts'
 import { describe, HeadgateError } from '../../model/errors.ts'
+import { checked } from '../../model/schema-check.ts'
 import type { LogRecord } from './batch.ts'
 import { fenced, type GroupPosition } from './groups.ts'
 import { Log } from './log.ts'
-import { checked, directory, fn, name, partitions } from './option.ts'
+import { directory, fn, name, partitions } from './option.ts'
 import { type Claim, giveUp, HEARTBEAT_MS, holds, newOwnerId, ownerOf, renew, take } from './ownership.ts'
 import { PartitionReader } from './reader.ts'
 import { openShared, type Shared } from './shared.ts'

@@ -6,11 +6,11 @@ import { Admin, Connection, consumerGroupDescribeV0, createAPI, type Reader } fr
 import { z } from 'zod'
 import { encodeRecordBatch } from '../../../src/connectors/kafka/batch/encode.ts'
 import type { CommittedPartition } from '../../../src/connectors/kafka/wire/calls.ts'
-import { checked } from '../../../src/connectors/kafka/wire/check.ts'
 import { Cluster, GROUP } from '../../../src/connectors/kafka/wire/cluster.ts'
 import { connectionShape } from '../../../src/connectors/kafka/wire/options.ts'
 import { SILENT_LOGGER } from '../../../src/model/logger.ts'
 import { NO_HEADERS } from '../../../src/model/record.ts'
+import { checked } from '../../../src/model/schema-check.ts'
 
 export interface Appendable {
   readonly key?: string | null

@@ -3,12 +3,14 @@
  * made. Invariant: whatever is not refused here is a combination that works; what depends on the cluster is said when
  * the sink is opened.
  */
+
 import { z } from 'zod'
 import type { RecordHeaders, RecordInfo } from '../../../model/record.ts'
+import { checked } from '../../../model/schema-check.ts'
 import { KIB, MIB } from '../../../model/units.ts'
 import { COMPRESSIONS, type Compression } from '../batch/codec.ts'
-import { checked, fn, integer, topicName } from '../wire/check.ts'
 import { connectionShape, type KafkaConnectionOptions } from '../wire/options.ts'
+import { fn, integer, topicName } from '../wire/schema.ts'
 import type { KeyEncoding } from './key.ts'
 
 /** The partition of a record. `key`: its bytes, or null; `partitions`: how many the topic has. */

@@ -3,8 +3,9 @@
  * spread `connectionShape` into their schemas and take the parsed result to `Cluster.connect`. Invariant: what is
  * secret (`sasl.password`, `sasl.token`, `tls.key`, `tls.passphrase`) stands in no error and no log.
  */
+
 import { z } from 'zod'
-import { fn, integer, text } from './check.ts'
+import { fn, integer, text } from './schema.ts'
 
 /** A secret, or a function that is asked for it at each connection (and each renewal of a token). */
 export type Secret = string | (() => string | Promise<string>)

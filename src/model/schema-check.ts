@@ -1,12 +1,13 @@
 /**
- * Checks options with zod, for the source and the sink. A wrong option throws `HG_OPTION_INVALID` that names the path,
- * what was expected and what came. Invariant: the value of a secret is never shown, whatever is wrong with it.
+ * Checks the options of connectors that have many of them, with zod. A wrong one throws `HG_OPTION_INVALID` that names
+ * the path, what was expected and what came: each schema's error text is the expectation alone, the sentence around it
+ * is made here. Invariant: the value of a secret is never shown, whatever is wrong with it.
  */
-import { z } from 'zod'
-import { HeadgateError } from '../../../model/errors.ts'
+import type { z } from 'zod'
+import { HeadgateError } from './errors.ts'
 
-/** Options whose values are never shown, by the last part of their path. */
-const SECRETS: ReadonlySet<string> = new Set(['password', 'token', 'key', 'passphrase', 'pfx'])
+/** Options whose values are never shown, nor what is below them: the ends of their paths. */
+const SECRETS: readonly string[] = ['password', 'token', 'passphrase', 'pfx', 'tls.key']
 
 /** Returns the parsed options of `call` (for example `kafka.source`), or throws `HG_OPTION_INVALID`. */
 export function checked<S extends z.ZodType>(call: string, schema: S, given: unknown): z.output<S> {
@@ -24,7 +25,7 @@ function sentence(issue: z.core.$ZodIssue, given: unknown): string {
   }
   let value: unknown = given
   for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[part]
-  const isSecret = issue.path.some((part) => SECRETS.has(String(part)))
+  const isSecret = SECRETS.some((secret) => `.${issue.path.join('.')}.`.includes(`.${secret}.`))
   return `${name} must be ${issue.message}, got ${isSecret ? kindOf(value) : shown(value)}`
 }
 
@@ -41,25 +42,3 @@ function kindOf(value: unknown): string {
   const type = typeof value
   return type === 'object' ? 'an object' : `a ${type}`
 }
-
-/** An integer of the range, both ends included. */
-export function integer(min: number, max: number): z.ZodType<number> {
-  const error = `an integer from ${min} to ${max}`
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error })
-}
-
-/** Any function; what it takes and returns is checked by the compiler. */
-export function fn<F>(): z.ZodType<F> {
-  return z.custom<F>((value) => typeof value === 'function', { error: 'a function' })
-}
-
-/** A text of 1 to 249 characters, as Kafka allows for names of groups and clients. */
-export const text: z.ZodType<string> = z
-  .string({ error: 'a text of 1 to 249 characters' })
-  .min(1, { error: 'a text of 1 to 249 characters' })
-  .max(249, { error: 'a text of 1 to 249 characters' })
-
-/** The name of a topic. */
-export const topicName: z.ZodType<string> = z
-  .string({ error: "1 to 249 letters, digits, '.', '_' or '-'" })
-  .regex(/^[A-Za-z0-9._-]{1,249}$/, { error: "1 to 249 letters, digits, '.', '_' or '-'" })
