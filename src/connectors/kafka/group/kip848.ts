@@ -32,6 +32,18 @@ const LEAVES = -1
 /** A static member leaves for a while: its partitions wait for it for the length of a session. */
 const LEAVES_FOR_A_WHILE = -2
 const FIRST_ASK_MS = 500
+
+/** What a heartbeat says; null, or −1, for what has not changed since the last one. */
+interface Beat {
+  readonly epoch: number
+  readonly rackId: string | null
+  readonly rebalanceTimeoutMs: number
+  readonly topics: readonly string[] | null
+  readonly serverAssignor: string | null
+  readonly owned: readonly TopicIdPartitions[] | null
+}
+
+const NOTHING_NEW = { rackId: null, rebalanceTimeoutMs: -1, topics: null, serverAssignor: null } as const
 /** A target with a topic that the metadata does not know yet is looked at again after this. */
 const RELOOK_MS = 200
 
@@ -94,26 +106,7 @@ export class Kip848Membership implements Membership {
     this.#ticker.wake()
     if (!isMember) return
     try {
-      await cluster.onCoordinator(
-        GROUP,
-        settings.group,
-        (connection) =>
-          connection.call(
-            'consumerGroupHeartbeat',
-            settings.group,
-            this.#memberId,
-            isStatic ? LEAVES_FOR_A_WHILE : LEAVES,
-            settings.groupInstanceId ?? null,
-            null,
-            -1,
-            null,
-            null,
-            null,
-            [],
-          ),
-        ({ errorCode }) => errorCode,
-        2_000,
-      )
+      await this.#send({ ...NOTHING_NEW, epoch: isStatic ? LEAVES_FOR_A_WHILE : LEAVES, owned: [] }, 2_000)
     } catch (error) {
       cluster.log.warn({ error: describe(error) }, 'the group was not told; it notices after the session')
     }
@@ -160,32 +153,19 @@ export class Kip848Membership implements Membership {
     const sendsTopics = isJoining || topics.join() !== this.#subscribed.join()
     const sendsOwned = isJoining || this.#ownedChanged
     this.#ownedChanged = false
-    const answer = await cluster
-      .onCoordinator(
-        GROUP,
-        settings.group,
-        (connection) =>
-          connection.call(
-            'consumerGroupHeartbeat',
-            settings.group,
-            this.#memberId,
-            sentEpoch,
-            settings.groupInstanceId ?? null,
-            isJoining && settings.rackId !== '' ? settings.rackId : null,
-            isJoining ? settings.rebalanceTimeoutMs : -1,
-            sendsTopics ? topics : null,
-            null,
-            isJoining ? (settings.serverAssignor ?? null) : null,
-            sendsOwned ? this.#ownedByTopic(isJoining) : null,
-          ),
-        ({ errorCode }) => errorCode,
-        settings.heartbeatIntervalMs,
-        { answerMs: answerWithinMs(settings) },
-      )
-      .catch((error: unknown) => {
-        this.#ownedChanged ||= sendsOwned
-        throw error
-      })
+    const beat: Beat = {
+      epoch: sentEpoch,
+      rackId: isJoining && settings.rackId !== '' ? settings.rackId : null,
+      rebalanceTimeoutMs: isJoining ? settings.rebalanceTimeoutMs : -1,
+      topics: sendsTopics ? topics : null,
+      serverAssignor: isJoining ? (settings.serverAssignor ?? null) : null,
+      owned: sendsOwned ? this.#ownedByTopic(isJoining) : null,
+    }
+    const limits = { answerMs: answerWithinMs(settings) }
+    const answer = await this.#send(beat, settings.heartbeatIntervalMs, limits).catch((error: unknown) => {
+      this.#ownedChanged ||= sendsOwned
+      throw error
+    })
     if (this.#isLeaving || this.#epoch !== sentEpoch) return
     const { errorCode, errorMessage } = answer
     if (errorCode === UNKNOWN_MEMBER_ID || errorCode === FENCED_MEMBER_EPOCH) {
@@ -206,6 +186,32 @@ export class Kip848Membership implements Membership {
     if (isJoining) cluster.log.info({ epoch: this.#epoch }, `joined the group '${settings.group}'`)
     if (answer.assignment !== null) this.#target = answer.assignment.topicPartitions
     this.#reconcile()
+  }
+
+  #send(beat: Beat, withinMs: number, limits?: { readonly answerMs: number }) {
+    const { group, groupInstanceId = null } = this.#context.settings
+    const { epoch, rackId, rebalanceTimeoutMs, topics, serverAssignor, owned } = beat
+    return this.#context.cluster.onCoordinator(
+      GROUP,
+      group,
+      (connection) =>
+        connection.call(
+          'consumerGroupHeartbeat',
+          group,
+          this.#memberId,
+          epoch,
+          groupInstanceId,
+          rackId,
+          rebalanceTimeoutMs,
+          topics,
+          null,
+          serverAssignor,
+          owned,
+        ),
+      ({ errorCode }) => errorCode,
+      withinMs,
+      limits,
+    )
   }
 
   async #refused(code: number, detail: string | null): Promise<void> {

@@ -242,6 +242,14 @@ describeKafka('segments from before Kafka 0.11', () => {
     await node.start()
     await node.ready()
     reader = await Reader.connect(kafka)
+    // A broker that was killed reads its logs again, partition by partition.
+    for (const { magic, how } of FORMATS)
+      await vi.waitFor(
+        async () => expect((await reader.fetch(`${magic}-${how}`, 0)).highWatermark).toBeGreaterThan(RECORDS),
+        {
+          timeout: 30_000,
+        },
+      )
   })
 
   afterAll(async () => {
