@@ -44,7 +44,7 @@ export async function loadWithoutAccounting(): Promise<Headgate> {
     const { StageMeter } = (await load('engine/stage-meter.js', dist)) as typeof import('../src/engine/stage-meter.ts')
     const nothing = (): void => {}
     Object.assign(SlotClock.prototype, { advance: nothing, run: nothing, ranOfAwait: nothing })
-    Object.assign(StageMeter.prototype, { account: nothing, ended: nothing, ran: nothing })
+    Object.assign(StageMeter.prototype, { account: nothing, ended: nothing, took: nothing, ran: nothing })
     return headgate
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -212,6 +212,7 @@ export class CallLines {
 
   /** Kept up to date line by line: there may be thousands. */
   #countLimit(line: CallLine): void {
+    if (line === this.#only) return
     const limit = line.records > 0 ? line.pooled.limiter.limit : 0
     this.#limit += limit - line.countedLimit
     line.countedLimit = limit

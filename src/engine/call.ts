@@ -127,15 +127,20 @@ export class CallStage implements Stage, Caller {
     this.#abortLate(nowMs)
     this.#retries.collect(nowMs, this.#becameDue)
     const started: Slot[] = []
+    let first = 0
     for (;;) {
       this.#reasonWakeMs = Number.POSITIVE_INFINITY
       this.#reason = this.#guard(nowMs)
       if (this.#reason !== 'running') break
       const slot = this.#start(nowMs)
-      if (slot !== null) started.push(slot)
+      if (slot === null) continue
+      started.push(slot)
+      if (!slot.retry) first += 1
     }
-    if (started.length > 0) this.#core.commands.push({ kind: 'call', stage: this, slots: started })
-    return flushed || started.length > 0
+    if (started.length === 0) return flushed
+    this.#meter.started(first, started.length)
+    this.#core.commands.push({ kind: 'call', stage: this, slots: started })
+    return true
   }
 
   readonly #becameDue = (retry: Retry): void => this.#lines.pushDue(retry)
@@ -181,7 +186,6 @@ export class CallStage implements Stage, Caller {
     slot.retry = retry
     if (retry) line.retriesInFlight += 1
     this.#inFlightBytes += item.bytes
-    this.#meter.started(item.attempt === 1 ? 1 : 0, 1)
     return slot
   }
 
@@ -190,12 +194,11 @@ export class CallStage implements Stage, Caller {
     const item = slot.item as Item
     const line = slot.line as CallLine
     const timedOut = slot.abortedMs !== null && slot.abortReason === 'timeout'
-    const durationMs = nowMs - slot.startedMs
     const { threw, result, permit, retry, heard } = slot
     this.#slots.release(slot)
     this.#inFlightBytes -= item.bytes
     if (retry) line.retriesInFlight -= 1
-    this.#meter.ended(durationMs, item.root.members?.length ?? 1, slot.beside)
+    this.#meter.ended(slot.wave, nowMs)
     if (isFenced(item)) {
       line.pooled.settled(permit, nowMs, IGNORED)
       this.#lines.left(line)

@@ -222,7 +222,7 @@ export class SinkStage implements Stage, Writer {
     this.#writes.delete(write)
     this.#inFlightRecords -= write.records
     this.#inFlightBytes -= write.bytes
-    this.#meter.ended(nowMs - write.startedMs, write.records)
+    this.#meter.took(nowMs - write.startedMs, write.records)
     if (this.#held !== null) {
       this.#held.ended(write, result)
     } else if (result === 'written') {

@@ -7,6 +7,9 @@ import type { Permit } from '../control/limiter.ts'
 import type { RateLimitFigures } from '../model/rate-limit.ts'
 import type { CallLine } from './call-line.ts'
 import type { Item } from './item.ts'
+import { Wave } from './wave.ts'
+
+const NONE = new Wave(Number.NEGATIVE_INFINITY, 0)
 
 export class Slot {
   item: Item | null = null
@@ -15,9 +18,7 @@ export class Slot {
   line: CallLine | null = null
   /** What the answer said of a quota. */
   heard: RateLimitFigures | undefined = undefined
-  startedMs = 0
-  /** Others in flight when it started. */
-  beside = 0
+  wave: Wave = NONE
   retry = false
   /** Its signal was aborted; it has until the grace is over to settle. */
   abortedMs: number | null = null
@@ -33,12 +34,18 @@ export class Slot {
   attachment: unknown = null
   previous: Slot | null = null
   next: Slot | null = null
+
+  get startedMs(): number {
+    return this.wave.startedMs
+  }
 }
 
 export class SlotList {
   readonly #free: Slot[] = []
   #first: Slot | null = null
   #last: Slot | null = null
+  /** Of the last one that started. */
+  #wave = NONE
   #size = 0
 
   get size(): number {
@@ -53,14 +60,20 @@ export class SlotList {
   take(item: Item, nowMs: number): Slot {
     const slot = this.#free.pop() ?? new Slot()
     slot.item = item
-    slot.startedMs = nowMs
-    slot.beside = this.#size
+    const wave = this.#waveOf(item.root.members?.length ?? 1, nowMs)
+    slot.wave = wave
     slot.previous = this.#last
     if (this.#last === null) this.#first = slot
     else this.#last.next = slot
     this.#last = slot
+    wave.beside = this.#size
     this.#size += 1
     return slot
+  }
+
+  #waveOf(records: number, nowMs: number): Wave {
+    if (this.#wave.startedMs !== nowMs || this.#wave.records !== records) this.#wave = new Wave(nowMs, records)
+    return this.#wave
   }
 
   /** Unlinks the slot; a retired one is not used again. */

@@ -8,6 +8,7 @@ import { Durations } from './durations.ts'
 import { Histogram } from './histogram.ts'
 import { ReasonClock } from './reason-clock.ts'
 import { AWAIT, BACKOFF, BLOCKED, COMMIT, CPU, IDLE, KEY, POOL, RATE, SlotClock } from './slot-clock.ts'
+import type { Wave } from './wave.ts'
 
 export const NO_SETTINGS: StageSettings = { order: null, perSecond: null, timeoutMs: null, batchRecords: null }
 
@@ -36,11 +37,9 @@ export class StageMeter {
   #overloaded = 0
   #failed = 0
   #timeouts = 0
-  /** Attempts of one loop tend to have begun in one loop, and so to last alike: they are recorded as a run. */
-  #runMs = 0
-  #runRecords = 1
-  #runBeside = 0
-  #runLength = 0
+  /** Those with attempts that ended in this loop. */
+  readonly #waves: Wave[] = []
+  #endedMs = 0
 
   /** `latency`: where the durations go. */
   constructor(slots: number, nowMs: number, latency = new Histogram()) {
@@ -54,21 +53,29 @@ export class StageMeter {
     this.#attempts += attempts
   }
 
-  /** One slot was busy for so long, with so many records, begun beside so many others. */
-  ended(durationMs: number, records = 1, beside = 0): void {
-    const alike = Math.clz32(beside + 1) === Math.clz32(this.#runBeside + 1)
-    if (durationMs !== this.#runMs || records !== this.#runRecords || !alike) this.#endRun()
-    this.#runMs = durationMs
-    this.#runRecords = records
-    this.#runBeside = beside
-    this.#runLength += 1
+  /** An attempt of a wave ended. */
+  ended(wave: Wave, nowMs: number): void {
+    if (nowMs !== this.#endedMs) {
+      this.#measure()
+      this.#endedMs = nowMs
+    }
+    if (wave.ended === 0) this.#waves.push(wave)
+    wave.ended += 1
   }
 
-  #endRun(): void {
-    if (this.#runLength === 0) return
-    this.#durations.ended(this.#runRecords, this.#runMs, this.#runLength, this.#runBeside)
-    this.#latency.record(this.#runMs, this.#runLength)
-    this.#runLength = 0
+  #measure(): void {
+    if (this.#waves.length === 0) return
+    for (const wave of this.#waves) {
+      this.took(this.#endedMs - wave.startedMs, wave.records, wave.ended, wave.beside)
+      wave.ended = 0
+    }
+    this.#waves.length = 0
+  }
+
+  /** So many slots were busy for so long each, with so many records each, begun beside so many others. */
+  took(ms: number, records: number, times = 1, beside = 0): void {
+    this.#durations.ended(records, ms, times, beside)
+    this.#latency.record(ms, times)
   }
 
   succeeded(records: number): void {
@@ -88,7 +95,7 @@ export class StageMeter {
   }
 
   account(limit: number, inFlight: number, pooling: number, waiting: Waiting): void {
-    this.#endRun()
+    this.#measure()
     this.reasons.set(waiting.gate, this.clock.atMs)
     const { counts } = this.clock
     counts.fill(0)
@@ -112,7 +119,7 @@ export class StageMeter {
     limit: number,
     settings: Partial<StageSettings> = {},
   ): StageStatus {
-    this.#endRun()
+    this.#measure()
     return {
       name,
       kind,
@@ -138,7 +145,7 @@ export class StageMeter {
 
   /** |L − X·W| / L; `openMs` is how long what is still in flight has been. */
   littleError(openMs: number): number {
-    this.#endRun()
+    this.#measure()
     const integralMs = this.clock.slotMs(AWAIT) + this.clock.slotMs(POOL) + this.clock.slotMs(CPU)
     if (integralMs < 1) return 0
     return Math.abs(integralMs - this.#durations.totalMs - openMs) / integralMs
