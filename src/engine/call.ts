@@ -190,7 +190,8 @@ export class CallStage implements Stage, Caller {
   }
 
   /** The handler of a slot settled: `slot.threw` and `slot.result` say how. */
-  settled(slot: Slot, nowMs: number): void {
+  settled(slot: Slot): void {
+    const nowMs = this.#core.loopMs
     const item = slot.item as Item
     const line = slot.line as CallLine
     const timedOut = slot.abortedMs !== null && slot.abortReason === 'timeout'
@@ -247,7 +248,7 @@ export class CallStage implements Stage, Caller {
         slot.threw = true
         slot.result = timeoutError(this.#timeoutMs)
         this.#meter.abandoned += 1
-        this.settled(slot, nowMs)
+        this.settled(slot)
       }
       slot = next
     }

@@ -15,7 +15,7 @@ export interface Caller {
   readonly takesContext: boolean
   /** How long an attempt may take from now on. */
   readonly timeoutMs: number
-  settled(slot: Slot, nowMs: number): void
+  settled(slot: Slot): void
   ran(ms: number): void
   pooling(slot: Slot, waiting: boolean): void
 }

@@ -114,7 +114,7 @@ export class Engine {
 
   /** A call handler settled; `slot.threw` and `slot.result` say how. */
   settled(stage: Caller, slot: Slot): void {
-    stage.settled(slot, this.#core.loopMs)
+    stage.settled(slot)
   }
 
   /** The handlers of a `call` command kept the thread for `ms`. */
