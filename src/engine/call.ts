@@ -38,7 +38,7 @@ export class CallStage implements Stage, Caller {
   readonly #target: Inlet
   readonly #lines: CallLines
   readonly #lanes: Lanes | null
-  readonly #slots = new SlotList()
+  readonly #slots = new SlotList(this)
   readonly #pool: LimiterPool
   readonly #retries: Retries
   readonly #meter: StageMeter

@@ -113,8 +113,8 @@ export class Engine {
   }
 
   /** A call handler settled; `slot.threw` and `slot.result` say how. */
-  settled(stage: Caller, slot: Slot): void {
-    stage.settled(slot)
+  settled(slot: Slot): void {
+    slot.stage.settled(slot)
   }
 
   /** The handlers of a `call` command kept the thread for `ms`. */

@@ -6,12 +6,14 @@
 import type { Permit } from '../control/limiter.ts'
 import type { RateLimitFigures } from '../model/rate-limit.ts'
 import type { CallLine } from './call-line.ts'
+import type { Caller } from './commands.ts'
 import type { Item } from './item.ts'
 import { Wave } from './wave.ts'
 
 const NONE = new Wave(Number.NEGATIVE_INFINITY, 0)
 
 export class Slot {
+  readonly stage: Caller
   item: Item | null = null
   permit: Permit = null
   /** Whose limiter the permit is from. */
@@ -35,18 +37,27 @@ export class Slot {
   previous: Slot | null = null
   next: Slot | null = null
 
+  constructor(stage: Caller) {
+    this.stage = stage
+  }
+
   get startedMs(): number {
     return this.wave.startedMs
   }
 }
 
 export class SlotList {
+  readonly #stage: Caller
   readonly #free: Slot[] = []
   #first: Slot | null = null
   #last: Slot | null = null
   /** Of the last one that started. */
   #wave = NONE
   #size = 0
+
+  constructor(stage: Caller) {
+    this.#stage = stage
+  }
 
   get size(): number {
     return this.#size
@@ -58,7 +69,7 @@ export class SlotList {
   }
 
   take(item: Item, nowMs: number): Slot {
-    const slot = this.#free.pop() ?? new Slot()
+    const slot = this.#free.pop() ?? new Slot(this.#stage)
     slot.item = item
     const wave = this.#waveOf(item.root.members?.length ?? 1, nowMs)
     slot.wave = wave

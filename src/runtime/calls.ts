@@ -2,7 +2,6 @@
  * Runs call handlers: one `HandlerRun` for each slot, made once and used again, so that an attempt costs a context
  * object and a `then`, and nothing else. The abort controller is made only for a handler that asks for its signal.
  */
-import type { Caller } from '../engine/commands.ts'
 import type { Item } from '../engine/item.ts'
 import type { Slot } from '../engine/slots.ts'
 import { HeadgateError } from '../model/errors.ts'
@@ -17,13 +16,13 @@ export interface CallHost {
   readonly log: Logger
   wallOffsetMs(): number
   /** A handler settled: `slot.threw` and `slot.result` say how. */
-  settled(stage: Caller, slot: Slot): void
-  pooling(stage: Caller, slot: Slot, waiting: boolean): void
+  settled(slot: Slot): void
+  pooling(slot: Slot, waiting: boolean): void
 }
 
 /** Starts the handler of a slot that the engine has filled. */
-export function startHandler(host: CallHost, stage: Caller, slot: Slot): void {
-  const run = (slot.attachment as HandlerRun | null) ?? new HandlerRun(host, stage, slot)
+export function startHandler(host: CallHost, slot: Slot): void {
+  const run = (slot.attachment as HandlerRun | null) ?? new HandlerRun(host, slot)
   slot.attachment = run
   run.start()
 }
@@ -37,30 +36,26 @@ const { then } = Promise.prototype
 
 class HandlerRun {
   readonly host: CallHost
-  readonly stage: Caller
   readonly slot: Slot
   /** Of the attempt in progress; null between attempts, and for a handler that takes none. */
   context: AttemptContext | null = null
   readonly #onFulfilled: (value: unknown) => void
   readonly #onRejected: (reason: unknown) => void
 
-  constructor(host: CallHost, stage: Caller, slot: Slot) {
+  constructor(host: CallHost, slot: Slot) {
     this.host = host
-    this.stage = stage
     this.slot = slot
     this.#onFulfilled = (value) => this.#settle(false, value)
     this.#onRejected = (reason) => this.#settle(true, reason)
   }
 
   start(): void {
+    const { stage } = this.slot
     const item = this.slot.item as Item
-    this.context = this.stage.takesContext ? new AttemptContext(this, item) : null
+    this.context = stage.takesContext ? new AttemptContext(this, item) : null
     let result: unknown
     try {
-      result = (this.stage.plan.fn as (value: unknown, context: CallContext | null) => unknown)(
-        item.value,
-        this.context,
-      )
+      result = (stage.plan.fn as (value: unknown, context: CallContext | null) => unknown)(item.value, this.context)
     } catch (thrown) {
       this.#settle(true, thrown)
       return
@@ -82,7 +77,7 @@ class HandlerRun {
     this.context = null
     slot.threw = threw
     slot.result = result
-    this.host.settled(this.stage, slot)
+    this.host.settled(slot)
   }
 }
 
@@ -112,8 +107,8 @@ class AttemptContext implements CallContext {
   }
 
   get deadlineMs(): number {
-    const { slot, stage, host } = this.#run
-    return slot.startedMs + stage.timeoutMs + host.wallOffsetMs()
+    const { slot, host } = this.#run
+    return slot.startedMs + slot.stage.timeoutMs + host.wallOffsetMs()
   }
 
   get idempotencyKey(): string {
@@ -152,8 +147,8 @@ class AttemptContext implements CallContext {
   }
 
   #tellPooling(waiting: boolean): void {
-    const { host, stage, slot, context } = this.#run
-    if (context === this) host.pooling(stage, slot, waiting)
+    const { host, slot, context } = this.#run
+    if (context === this) host.pooling(slot, waiting)
   }
 }
 

@@ -44,7 +44,6 @@ export class Runner implements CallHost {
   readonly #transactions: Transactions | null
   readonly #onFinished: (error: HeadgateError | null) => void
   #inputs: (() => void)[] = []
-  #settledStages: Caller[] = []
   #settledSlots: Slot[] = []
   #scheduled = false
   #turnMs = 0
@@ -102,15 +101,14 @@ export class Runner implements CallHost {
     this.#schedule()
   }
 
-  settled(stage: Caller, slot: Slot): void {
-    this.#settledStages.push(stage)
+  settled(slot: Slot): void {
     this.#settledSlots.push(slot)
     this.#schedule()
   }
 
-  pooling(stage: Caller, slot: Slot, waiting: boolean): void {
+  pooling(slot: Slot, waiting: boolean): void {
     this.input(() => {
-      if (slot.item !== null) stage.pooling(slot, waiting)
+      if (slot.item !== null) slot.stage.pooling(slot, waiting)
     })
   }
 
@@ -219,12 +217,10 @@ export class Runner implements CallHost {
   }
 
   #feed(): void {
-    const stages = this.#settledStages
-    if (stages.length > 0) {
+    if (this.#settledSlots.length > 0) {
       const slots = this.#settledSlots
-      this.#settledStages = []
       this.#settledSlots = []
-      for (let index = 0; index < stages.length; index += 1) this.engine.settled(stages[index]!, slots[index]!)
+      for (const slot of slots) this.engine.settled(slot)
     }
     if (this.#inputs.length > 0) {
       const inputs = this.#inputs
@@ -276,7 +272,7 @@ export class Runner implements CallHost {
 
   #call(stage: Caller, slots: readonly Slot[]): void {
     const startedMs = this.#world.nowMs()
-    for (const slot of slots) startHandler(this, stage, slot)
+    for (const slot of slots) startHandler(this, slot)
     this.engine.ran(stage, this.#world.nowMs() - startedMs)
   }
 

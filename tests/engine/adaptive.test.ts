@@ -101,9 +101,9 @@ describe('an adaptive call stage', () => {
     const count = (by: number) => (live += by)
     const { engine } = drive.hand
     const settled = engine.settled.bind(engine)
-    engine.settled = (stage, slot) => {
+    engine.settled = (slot) => {
       count(-1)
-      settled(stage, slot)
+      settled(slot)
     }
     const push = drive.startedMs.push.bind(drive.startedMs)
     drive.startedMs.push = (...started) => {

@@ -79,7 +79,7 @@ export class Drive {
     while (hand.commands.length > 0) {
       const command = hand.commands.shift()!
       if (command.kind === 'call') {
-        for (const slot of command.slots) this.#call(command.stage, slot)
+        for (const slot of command.slots) this.#call(slot)
       } else if (command.kind === 'pull') {
         const records = this.#batch(command.credit.records)
         hand.step(() => engine.pulled(0, { batches: [records], ended: false }, { records: 0, bytes: 0 }))
@@ -92,14 +92,14 @@ export class Drive {
     }
   }
 
-  #call(stage: Parameters<Hand['engine']['settled']>[0], slot: Slot): void {
+  #call(slot: Slot): void {
     const { hand } = this
     this.startedMs.push(hand.nowMs)
     const { afterMs, thrown } = this.#downstream(slot.item!.value as number, hand.nowMs, slot)
     const apply = (): void => {
       slot.threw = thrown !== undefined
       slot.result = thrown ?? slot.item?.value
-      hand.engine.settled(stage, slot)
+      hand.engine.settled(slot)
     }
     this.#events.push({ dueMs: hand.nowMs + afterMs, apply })
   }

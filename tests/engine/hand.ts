@@ -130,7 +130,7 @@ export class Hand {
     const slot = call.slots[at] as Call['slots'][number]
     slot.threw = thrown !== null
     slot.result = thrown ?? slot.item?.value
-    return this.step(() => this.engine.settled(call.stage, slot))
+    return this.step(() => this.engine.settled(slot))
   }
 
   wrote({ stage, write }: WriteCommand, result: 'written' | readonly WriteOutcome[] | { threw: unknown } = 'written') {

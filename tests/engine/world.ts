@@ -416,7 +416,7 @@ export class World {
     // What fails because we gave it up says nothing about the record.
     if (!ok && (aborted === null || aborted === 'timeout'))
       this.#noteFailure(stage.plan, value, aborted === 'timeout' ? 'charged' : howItFailed(threw, result))
-    this.engine.settled(stage, slot)
+    this.engine.settled(slot)
   }
 
   #noteFailure({ name, retry }: CallPlan, value: Value, how: 'charged' | 'final' | 'free'): void {

@@ -171,28 +171,27 @@ export class PipelineWorld {
       this.#serial += 1
       const ticket = this.#serial
       this.#tickets.set(slot, ticket)
-      slot.attachment = stage
-      if (this.#spec.enrich.pool === null) this.#send(stage, slot, ticket)
-      else this.#acquire(stage, slot, ticket, this.#spec.enrich.pool)
+      if (this.#spec.enrich.pool === null) this.#send(slot, ticket)
+      else this.#acquire(slot, ticket, this.#spec.enrich.pool)
     }
     this.engine.ran(stage, this.nowMs - startMs)
   }
 
-  #acquire(stage: CallOf, slot: Slot, ticket: number, size: number): void {
+  #acquire(slot: Slot, ticket: number, size: number): void {
     const go = (): void => {
       this.#pooled += 1
-      if (this.#tickets.get(slot) === ticket) stage.pooling(slot, false)
-      this.#send(stage, slot, ticket)
+      if (this.#tickets.get(slot) === ticket) slot.stage.pooling(slot, false)
+      this.#send(slot, ticket)
     }
     if (this.#pooled < size) {
       go()
       return
     }
-    stage.pooling(slot, true)
+    slot.stage.pooling(slot, true)
     this.#poolLine.push(go)
   }
 
-  #send(stage: CallOf, slot: Slot, ticket: number): void {
+  #send(slot: Slot, ticket: number): void {
     const answer = this.#service.send(this.nowMs)
     if (answer === null) return
     this.at(answer.atMs - this.nowMs, () => {
@@ -201,23 +200,23 @@ export class PipelineWorld {
         this.#pooled -= 1
         this.#poolLine.shift()?.()
       }
-      this.#settle(stage, slot, ticket, answer.thrown)
+      this.#settle(slot, ticket, answer.thrown)
     })
   }
 
-  #settle(stage: CallOf, slot: Slot, ticket: number, thrown: unknown): void {
+  #settle(slot: Slot, ticket: number, thrown: unknown): void {
     if (this.#tickets.get(slot) !== ticket || slot.retired) return
     this.#tickets.delete(slot)
     slot.threw = thrown !== undefined
     slot.result = thrown ?? true
-    this.engine.settled(stage, slot)
+    this.engine.settled(slot)
   }
 
   #abort(slot: Slot): void {
     const ticket = this.#tickets.get(slot)
     if (ticket === undefined) return
     const late = new HeadgateError('HG_TIMEOUT', 'the attempt is past its deadline')
-    this.at(1, () => this.#settle(slot.attachment as CallOf, slot, ticket, late))
+    this.at(1, () => this.#settle(slot, ticket, late))
   }
 
   // ── Writes, pulls, partitions ────────────────────────────────────────────
