@@ -44,7 +44,9 @@ export class Runner implements CallHost {
   readonly #transactions: Transactions | null
   readonly #onFinished: (error: HeadgateError | null) => void
   #inputs: (() => void)[] = []
-  #settledSlots: Slot[] = []
+  /** The first `#settled` of these have settled since the last turn; the array is kept, so that it is not grown each turn. */
+  readonly #settledSlots: Slot[] = []
+  #settled = 0
   #scheduled = false
   #turnMs = 0
   /** Spent in turns so far. */
@@ -102,7 +104,8 @@ export class Runner implements CallHost {
   }
 
   settled(slot: Slot): void {
-    this.#settledSlots.push(slot)
+    this.#settledSlots[this.#settled] = slot
+    this.#settled += 1
     this.#schedule()
   }
 
@@ -217,11 +220,8 @@ export class Runner implements CallHost {
   }
 
   #feed(): void {
-    if (this.#settledSlots.length > 0) {
-      const slots = this.#settledSlots
-      this.#settledSlots = []
-      for (const slot of slots) this.engine.settled(slot)
-    }
+    for (let index = 0; index < this.#settled; index += 1) this.engine.settled(this.#settledSlots[index] as Slot)
+    this.#settled = 0
     if (this.#inputs.length > 0) {
       const inputs = this.#inputs
       this.#inputs = []
