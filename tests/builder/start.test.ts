@@ -1,40 +1,48 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { pipeline } from '../../src/builder/pipeline.ts'
-import { start } from '../../src/runtime/start.ts'
+import { memory } from '../../src/connectors/memory/index.ts'
 import { sinkOf, sourceOf } from './doubles.ts'
 
-vi.mock('../../src/runtime/start.ts', () => ({ start: vi.fn() }))
-
-const whole = pipeline('p').from(sourceOf()).to(sinkOf())
-const status = { state: 'stopped', error: null }
-const running = { status: () => status, done: Promise.resolve(status) }
+const whole = pipeline('p')
+  .from(memory.source([1, 2, 3]))
+  .to(memory.sink())
 
 describe('a pipeline', () => {
-  beforeEach(() => {
-    vi.mocked(start)
-      .mockReset()
-      .mockResolvedValue(running as never)
-  })
-
-  it('is started with its plan and the options', async () => {
-    const { signal } = new AbortController()
-    expect(await whole.start({ signal })).toBe(running)
-    expect(start).toHaveBeenCalledExactlyOnceWith(whole.plan, { signal })
+  it('is started with its plan, and drained by the signal that it was given', async () => {
+    const drain = new AbortController()
+    // It is assigned no partition, so it waits for one.
+    const waiting = pipeline('waiting').from(sourceOf()).to(sinkOf())
+    const running = await waiting.start({ signal: drain.signal })
+    expect(running.status()).toMatchObject({ pipeline: 'waiting', state: 'running' })
+    drain.abort()
+    expect(await running.done).toMatchObject({ pipeline: 'waiting', state: 'stopped', error: null })
   })
 
   it('is run until it is finished', async () => {
-    expect(await whole.run()).toBe(status)
+    expect(await whole.run()).toMatchObject({ state: 'stopped', error: null, records: { in: 3, out: 3 } })
   })
 
   it('throws the error that made it fail', async () => {
-    const failed = { state: 'failed', error: { code: 'HG_TIMEOUT', message: 'no result' } }
-    vi.mocked(start).mockResolvedValue({ done: Promise.resolve(failed) } as never)
-    await expect(whole.run()).rejects.toMatchObject({ code: 'HG_TIMEOUT', message: 'no result' })
+    const failing = pipeline('p')
+      .from(memory.source([1]))
+      .map('half', (): number => {
+        throw new RangeError('too large')
+      })
+      .to(memory.sink())
+    await expect(failing.run()).rejects.toMatchObject({
+      code: 'HG_HANDLER_FAILED',
+      message: expect.stringContaining('too large'),
+    })
   })
 
   it('says so when it cannot be started', async () => {
-    vi.mocked(start).mockRejectedValue(new Error('no broker'))
-    await expect(whole.run()).rejects.toThrow('no broker')
+    const open = async () => {
+      throw new Error('no broker')
+    }
+    const closed = pipeline('p')
+      .from({ ...sourceOf(), open })
+      .to(sinkOf())
+    await expect(closed.run()).rejects.toThrow('no broker')
   })
 
   it('is recognized by a symbol that all copies of the package share', () => {
