@@ -9,7 +9,9 @@ const alias = [
   { find: /^headgate\/(memory|log|file|kafka)$/, replacement: source('connectors/$1/index.ts') },
 ]
 
-// unit: in one process, no child processes, seconds. integration: real processes, the built package, the simulation.
+// unit: in one process, no child processes, seconds; files share a worker, so that each module is loaded once and not for
+// each file: a test leaves nothing behind, and replaces no module. integration: real processes, the built package, the
+// simulation.
 export default defineConfig({
   test: {
     maxWorkers: '100%',
@@ -20,7 +22,10 @@ export default defineConfig({
           name: 'unit',
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/**/*.integration.test.ts'],
-          testTimeout: 20_000,
+          isolate: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       {
@@ -30,6 +35,7 @@ export default defineConfig({
           include: ['tests/**/*.integration.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],

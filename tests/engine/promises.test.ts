@@ -1,5 +1,5 @@
 /**
- * Each promise with a pipeline and with faults that press hard on it, over two seeds, or ten with `HEADGATE_LONG=1`. The
+ * Each promise with a pipeline and with faults that press hard on it, with one seed, or ten with `HEADGATE_LONG=1`. The
  * oracle checks all promises at every step anyway; what is asserted here beside that is what one promise is about.
  */
 import { describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { type ChainOptions, CRASHES, callAndWrite, chain, REBALANCES } from './s
 import type { Topology } from './topology.ts'
 import { type Scenario, World } from './world.ts'
 
-const SEEDS = process.env['HEADGATE_LONG'] === '1' ? [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] : [1, 2]
+const SEEDS = process.env['HEADGATE_LONG'] === '1' ? [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] : [1]
 
 const DOWNSTREAM: Partial<Faults> = {
   handlerThrows: 0.1,
