@@ -21,7 +21,7 @@ import { broken } from './patch.ts'
 import { chain } from './scenarios.ts'
 import { type Scenario, World } from './world.ts'
 
-const SEEDS = 12
+const SEEDS = 6
 
 /** Everything at once: keyed calls and writes, dead letters, rates, rebalances, crashes. */
 function busy(seed: number): Scenario {

@@ -10,7 +10,7 @@ import { broken } from './patch.ts'
 import { chain } from './scenarios.ts'
 import { World } from './world.ts'
 
-const SEEDS = 4
+const SEEDS = 2
 const TRANSACTION = { intervalMs: 60, records: 40, id: null, timeoutMs: 10_000 }
 
 /** Records with several outputs, failing sinks, rebalances, crashes: what the oracle says first. */
