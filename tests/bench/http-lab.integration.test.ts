@@ -66,7 +66,7 @@ describe('the server', () => {
     await expect(fetch(`${cut}/call`)).rejects.toThrow()
     expect((await countsAt(cut)).phases).toMatchObject([{ attempts: 1, failed: 1 }])
     await child?.stop()
-    const slow: Conditions['service'] = { kind: 'constant', meanMs: 500 }
+    const slow: Conditions['service'] = { kind: 'constant', meanMs: 2000 }
     const full = await serve(world(60_000, { servers: 1, queueLimit: 1, service: slow }))
     const statuses = (await Promise.all([1, 2, 3].map(() => fetch(`${full}/call`)))).map(({ status }) => status)
     expect(statuses.sort()).toEqual([200, 200, 503])
@@ -74,7 +74,11 @@ describe('the server', () => {
 
   test('works on a call that its client gave up', async () => {
     const url = await serve(world(60_000, { servers: 1, service: { kind: 'constant', meanMs: 60_000 } }))
-    await expect(fetch(`${url}/call`, { signal: AbortSignal.timeout(200) })).rejects.toThrow()
+    const client = new AbortController()
+    const call = fetch(`${url}/call`, { signal: client.signal })
+    await expect.poll(() => countsAt(url)).toMatchObject({ inside: 1 })
+    client.abort()
+    await expect(call).rejects.toThrow()
     // The connection's end has to reach the server first.
     await expect.poll(() => countsAt(url)).toMatchObject({ inside: 1, phases: [{ attempts: 1, timeouts: 1 }] })
   })

@@ -208,7 +208,7 @@ describe('a log folder', () => {
     )
     expect((await append('torn', '{"id":4}\n')).code).toBe(0)
     writeFileSync(join(folder, 'torn.ts'), `${IMPORTS}export default ${FROM_LOG('torn')}\n`)
-    const { code, stderr } = await headgate('run', 'torn.ts', '--for', '1s')
+    const { code, stderr } = await headgate('run', 'torn.ts', '--for', '5s')
     expect(stderr).toContain('in 3 · out 3')
     expect(code).toBe(0)
     expect(lines('reads.out')).toHaveLength(3)

@@ -39,7 +39,10 @@ describe('dead letters in the embedded log', () => {
       const append = ['log', 'append', topic, '--path', path, '--partitions', '2', '--key', 'account']
       expect((await start(append, { input: topic === 'payments' ? input : '' }).ended).code).toBe(0)
     }
-    const run = start(['run', fixture('dead-letters-log.ts'), '--for', '4s'], { env: { HEADGATE_LOG: path } })
+    const run = start(['run', fixture('dead-letters-log.ts')], { env: { HEADGATE_LOG: path } })
+    const groups = async (): Promise<string> => (await headgate('log', 'groups', '--path', path)).stdout
+    while (run.child.exitCode === null && !/^refusing +payments +2 +0 /m.test(await groups()));
+    run.child.kill('SIGTERM')
     expect((await run.ended).code).toBe(0)
   })
 

@@ -123,8 +123,10 @@ describe('tail', () => {
 describe('groups and trim', () => {
   test('show lag, move a group, and tell who loses records', async () => {
     const pipeline = join(import.meta.dirname, 'fixtures/from-log.ts')
-    const { stderr } = await start(['run', pipeline, '--for', '4s'], { env: { HEADGATE_LOG: path } }).ended
-    expect(stderr).toContain('drained after')
+    const run = start(['run', pipeline], { env: { HEADGATE_LOG: path } })
+    while (run.child.exitCode === null && !/^readers +payments +4 +0 /m.test((await log('groups')).stdout));
+    run.child.kill('SIGTERM')
+    expect((await run.ended).stderr).toContain('drained after')
 
     expect((await log('groups')).stdout).toMatch(/^readers +payments +4 +0 +0s .*nobody$/m)
     const moved = await log('groups', '--group', 'readers', '--topic', 'payments', '--reset', 'earliest')

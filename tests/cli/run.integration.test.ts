@@ -112,10 +112,9 @@ describe('a run', () => {
     await saw('running · done')
     child.kill(signal)
     await saw('A second signal ends it at once')
-    const beganMs = performance.now()
     child.kill(signal)
+    // Another code than that of a drain whose deadline passed.
     const { code, stderr } = await ended
-    expect(performance.now() - beganMs).toBeLessThan(2000)
     expect(stderr).toContain('will be delivered again')
     expect(code).toBe(expected)
   })

@@ -33,6 +33,7 @@ describeKafka('the swap from KafkaJS to Headgate', () => {
   let broker: string
   let admin: Admin
   let warehouse: Server
+  let answersInMs = 5
   const calls: Call[] = []
 
   beforeAll(async () => {
@@ -63,7 +64,7 @@ describeKafka('the swap from KafkaJS to Headgate', () => {
           const busy = calls.length % BUSY_ONE_IN === 0
           response.writeHead(sku === REFUSED_SKU ? 422 : busy ? 503 : 200, { 'content-type': 'application/json' })
           response.end(JSON.stringify({ id: `r-${orderId}` }))
-        }, 5)
+        }, answersInMs)
       })
     }).listen(0, '127.0.0.1')
     await new Promise((resolve) => warehouse.once('listening', resolve))
@@ -99,7 +100,10 @@ describeKafka('the swap from KafkaJS to Headgate', () => {
   }
 
   test('goes on where the old consumer left off, and handles every order', async () => {
+    // Slowly, so that it is stopped long before the end.
+    answersInMs = 50
     await run(['--import', 'tsx', 'examples/kafka-swap/before.ts'], ORDERS / 8)
+    answersInMs = 5
     const before = await handled()
     expect(before).toBeLessThan(ORDERS)
     const byHand = calls.length

@@ -60,8 +60,7 @@ describe('adaptive concurrency', () => {
       })
       .to(memory.sink<number>({ keep: false }))
       .start()
-    for (let waited = 0; running.status().stages.at(-2)?.reason !== 'quota' && waited < 100; waited += 1)
-      await sleep(10)
+    while (running.status().stages.at(-2)?.reason !== 'quota') await sleep(10)
     const stage = running.status().stages.find(({ name }) => name === 'api')!
     expect(stage.reason).toBe('quota')
     expect(stage.limiters[0]).toMatchObject({ gate: 'quota' })
