@@ -20,8 +20,8 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'unit',
-          include: ['tests/**/*.test.ts'],
-          exclude: ['tests/**/*.integration.test.ts'],
+          // Said by what is included: an exclusion of its own would have those of the command line ignored.
+          include: ['tests/**/!(*.integration).test.ts'],
           isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
