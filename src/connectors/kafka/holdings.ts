@@ -101,21 +101,25 @@ export class Holdings {
     this.#changed()
   }
 
-  /** The group's offset of a partition was wrong: it begins anew, under a new epoch. */
-  restart(partition: Partition, nextOffset: number): void {
-    if (partition.ended || this.partitions.get(partition.name) !== partition) return
+  /** The group's offset of a partition was wrong: it begins anew, under a new epoch. Returns what it is then. */
+  restart(partition: Partition, nextOffset: number): Partition | null {
+    if (partition.ended || this.partitions.get(partition.name) !== partition) return null
     this.#remove(partition)
     this.#context.onLost([partition.name])
-    const start = { nextOffset, doneAhead: null, isFresh: false }
+    const start = { nextOffset, doneAhead: null, leaderEpoch: -1, isFresh: false }
     this.#announce([[{ topic: partition.topic, partition: partition.index }, start]])
+    return this.partitions.get(partition.name) ?? null
   }
 
   #announce(starts: readonly (readonly [TopicPartition, Start])[]): void {
     const assignments: Assignment[] = []
-    for (const [{ topic, partition: index }, { nextOffset, doneAhead }] of starts) {
+    for (const [{ topic, partition: index }, { nextOffset, doneAhead, leaderEpoch }] of starts) {
       const name = this.#nameOf({ topic, partition: index })
       this.#epoch += 1
-      this.partitions.set(name, new Partition(topic, index, name, this.#epoch, nextOffset))
+      const partition = new Partition(topic, index, name, this.#epoch, nextOffset)
+      partition.topicId = this.#cluster.topics.get(topic)?.id ?? ''
+      partition.epochs.note(leaderEpoch, nextOffset - 1)
+      this.partitions.set(name, partition)
       assignments.push({ partition: name, epoch: this.#epoch, nextOffset, doneAhead })
     }
     const names = assignments.map(({ partition, nextOffset }) => `${partition}@${nextOffset}`)

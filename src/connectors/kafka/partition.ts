@@ -5,10 +5,16 @@
  */
 import type { RecordBlock } from './batch/block.ts'
 import type { RecordBatches } from './batch/decode.ts'
+import { LeaderEpochs } from './epochs.ts'
 import type { Slice } from './fetch/columns.ts'
 
 /** Taken for the size of a record before one has been seen, bytes. */
 const FIRST_GUESS_BYTES = 256
+
+/** True when a topic of the same name has taken the place of the one that is read. */
+export function isRemade({ topicId }: Partition, present: { readonly id: string } | undefined): boolean {
+  return topicId !== '' && present !== undefined && present.id !== topicId
+}
 
 export class Partition {
   readonly topic: string
@@ -16,6 +22,10 @@ export class Partition {
   /** As the runtime knows it. */
   readonly name: string
   readonly epoch: number
+  /** Under which leaders the records up to `position` were written. */
+  epochs = new LeaderEpochs()
+  /** The topic that is read, whatever is called by its name later; empty where brokers give topics no ids. */
+  topicId = ''
   /** The offset that is fetched next: behind everything held. */
   position: number
   /** Where the group's stored progress stands in this assignment. */
@@ -29,8 +39,9 @@ export class Partition {
   revoking = false
   /** Not ours any more. */
   ended = false
-  /** Part of a fetch that is under way. */
+  /** Part of a fetch that is under way, from the offset below. */
   fetching = false
+  askedOffset = -1
   /** The replica to read instead of the leader; −1 for none. */
   replica = -1
   replicaUntilMs = 0
@@ -42,6 +53,8 @@ export class Partition {
   /** The last batch's size, so that one fits into the next fetch whatever the credit. */
   batchBytes = 0
   recordBytes = FIRST_GUESS_BYTES
+  /** When the last record that was handed out was stamped; −1 before there was one. */
+  handedOutMs = -1
   readonly #held: { readonly batches: RecordBatches; undecoded: number }[] = []
   #block: RecordBlock | null = null
   #at = 0
@@ -69,9 +82,15 @@ export class Partition {
 
   /** When the oldest record that is held was stamped; null when that is not known. */
   get heldSinceMs(): number | null {
-    if (this.#block === null) return null
-    const stampMs = this.#block.timestampMsAt(this.#at)
+    const closed = this.#held[0]?.batches.nextTimestampMs ?? -1
+    const stampMs = this.#block === null ? closed : this.#block.timestampMsAt(this.#at)
     return stampMs >= 0 ? stampMs : null
+  }
+
+  /** The first record that was not handed out; `position` when nothing is held. */
+  get firstHeld(): number {
+    if (this.#block !== null) return this.#block.offsets[this.#at] as number
+    return this.#held[0]?.batches.nextOffset ?? this.position
   }
 
   /** Takes in what a fetch brought. `records`: as many as its batches say they have. */
@@ -119,7 +138,9 @@ export class Partition {
   }
 
   /** Gives back what is held: the partition is read again from `position`. */
-  drop(position = this.#firstHeld()): void {
+  drop(position = this.firstHeld): void {
+    if (position > this.position) this.epochs.clear()
+    else this.epochs.cut(position)
     this.#held.length = 0
     this.#block = null
     this.#heldRecords = 0
@@ -133,14 +154,10 @@ export class Partition {
     this.drop()
   }
 
-  #firstHeld(): number {
-    if (this.#block !== null) return this.#block.offsets[this.#at] as number
-    return this.#held[0]?.batches.nextOffset ?? this.position
-  }
-
   #pass(block: RecordBlock, from: number, to: number): void {
     for (let index = from; index < to; index += 1) this.#blockBytes -= block.sizeAt(index)
     this.#heldRecords -= to - from
+    this.handedOutMs = block.timestampMsAt(to - 1)
     if (to < block.count) this.#at = to
     else this.#block = null
   }

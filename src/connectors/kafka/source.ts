@@ -187,10 +187,11 @@ class KafkaSource<T> implements Source<T> {
     const membership: Membership =
       settings.groupProtocol === 'consumer' ? new Kip848Membership(groupContext) : new ClassicMembership(groupContext)
     const committer = new Committer(cluster, settings, membership, partitions)
-    const range = new OutOfRange(cluster, settings, holdings, fail)
+    const range = new OutOfRange(cluster, settings, holdings, committer, fail)
     const fetcher = new Fetcher(cluster, settings, partitions, {
       ring: () => this.#doorbell.ring(),
       outOfRange: (partition) => range.find(partition),
+      diverged: (partition, where) => range.diverged(partition, where),
       topicUnknown: () => void this.#look(),
       fail,
     })

@@ -14,6 +14,8 @@ import type { Cluster } from './wire/cluster.ts'
 export interface Start {
   readonly nextOffset: number
   readonly doneAhead: Uint8Array | null
+  /** Of the record before `nextOffset`, as the commit says; −1 where that is not known. */
+  readonly leaderEpoch: number
   /** Nothing was stored: where it begins should be, or a restart might begin elsewhere. */
   readonly isFresh: boolean
 }
@@ -44,7 +46,8 @@ export async function startOf(
           'records that were completed ahead of the committed offset are done again',
       )
     }
-    starts.set(name, { nextOffset: Number(progress.committedOffset), doneAhead, isFresh: false })
+    const { committedOffset, committedLeaderEpoch: leaderEpoch } = progress
+    starts.set(name, { nextOffset: Number(committedOffset), doneAhead, leaderEpoch, isFresh: false })
   }
   if (fresh.length === 0) return starts
   if (settings.from === 'fail') {
@@ -64,7 +67,7 @@ export async function startOf(
   for (const question of fresh) {
     const name = nameOfPartition(question)
     const nextOffset = latest.get(name) ?? (found.get(name) as number)
-    starts.set(name, { nextOffset, doneAhead: null, isFresh: true })
+    starts.set(name, { nextOffset, doneAhead: null, leaderEpoch: -1, isFresh: true })
   }
   return starts
 }

@@ -81,6 +81,14 @@ export class RecordBatches {
     return this.leftBytes < PREFIX_BYTES ? this.leftBytes : PREFIX_BYTES + this.#bytes.readInt32BE(this.#at + LENGTH_AT)
   }
 
+  /** When the first record of the batch that comes next was stamped, as its head says; −1 where that is not known. */
+  get nextTimestampMs(): number {
+    const at = this.#at
+    if (this.leftBytes < RECORDS_AT || this.#bytes[at + MAGIC_AT] !== 2) return -1
+    const byBroker = (this.#bytes.readInt16BE(at + ATTRIBUTES_AT) & APPEND_TIME_BIT) !== 0
+    return readInt64(this.#bytes, at + (byBroker ? MAX_TIMESTAMP_AT : BASE_TIMESTAMP_AT))
+  }
+
   /** The next batch with records to hand out; null at the end. Throws `HG_STORAGE`, each time, at a damaged batch. */
   next(): RecordBlock | null {
     for (;;) {

@@ -4,7 +4,7 @@
  * member it comes from, so that the broker refuses what the client could not know to be stale.
  */
 import type { Position } from '../../../model/connector.ts'
-import { HeadgateError } from '../../../model/errors.ts'
+import { describe, HeadgateError } from '../../../model/errors.ts'
 import { byTopic, type TopicPartition } from '../group/assignment.ts'
 import type { Identity, Membership } from '../group/membership.ts'
 import type { SourceSettings } from '../option.ts'
@@ -40,6 +40,7 @@ export class Committer {
   readonly #partitions: ReadonlyMap<string, Partition>
   /** Bytes of a done-ahead set that a commit can carry; less once the broker has refused that much. */
   metadataBytes: number
+  #rewinding: Promise<void> = Promise.resolve()
 
   constructor(
     cluster: Cluster,
@@ -57,6 +58,25 @@ export class Committer {
   /** Rejects with `HG_FENCED` for what is not ours (any more), with `HG_COMMIT_FAILED` for what may be tried again. */
   async commit(positions: readonly Position[]): Promise<void> {
     if (positions.length === 0) return
+    await this.#rewinding
+    await this.#store(positions)
+  }
+
+  /**
+   * A partition was begun anew at an earlier offset, under a new epoch: stores that, or a restart would go on behind
+   * records that nobody has seen. What is committed later waits for it. A failure is said, and repaired by the next
+   * commit.
+   */
+  rewind(position: Position): void {
+    this.#rewinding = this.#rewinding
+      .then(() => this.#store([position]))
+      .catch((error: unknown) => {
+        const text = 'where the partition was begun anew could not be stored yet: the next commit does'
+        this.#cluster.log.warn({ partition: position.partition, error: describe(error) }, text)
+      })
+  }
+
+  async #store(positions: readonly Position[]): Promise<void> {
     const deadline = performance.now() + COMMIT_WITHIN_MS
     for (;;) {
       this.check(positions)
@@ -118,7 +138,9 @@ export class Committer {
   committed(positions: readonly Position[]): void {
     for (const { partition: name, epoch, nextOffset } of positions) {
       const partition = this.#partitions.get(name)
-      if (partition?.epoch === epoch && nextOffset > partition.committed) partition.committed = nextOffset
+      if (partition?.epoch !== epoch || nextOffset <= partition.committed) continue
+      partition.committed = nextOffset
+      partition.epochs.forget(nextOffset - 1)
     }
   }
 

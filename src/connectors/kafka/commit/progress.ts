@@ -30,7 +30,7 @@ export function commitTopics(
     entries.push({
       partitionIndex: partition.index,
       committedOffset: BigInt(nextOffset),
-      committedLeaderEpoch: -1,
+      committedLeaderEpoch: partition.epochs.at(nextOffset - 1),
       committedMetadata: withMetadata ? encodeMetadata(doneAhead) : '',
     })
   }

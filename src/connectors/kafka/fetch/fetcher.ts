@@ -7,7 +7,7 @@ import type { Credit } from '../../../model/connector.ts'
 import { HeadgateError } from '../../../model/errors.ts'
 import { RecordBatches } from '../batch/decode.ts'
 import type { SourceSettings } from '../option.ts'
-import type { Partition } from '../partition.ts'
+import { isRemade, type Partition } from '../partition.ts'
 import type { FetchedPartition, FetchTopic } from '../wire/calls.ts'
 import type { Cluster, Role } from '../wire/cluster.ts'
 import {
@@ -33,6 +33,8 @@ export interface FetchEvents {
   ring(): void
   /** The partition's next offset is not in the log. */
   outOfRange(partition: Partition): void
+  /** The log of the broker lacks records that were fetched: it was cut off, and goes on in another way. */
+  diverged(partition: Partition, where: NonNullable<FetchedPartition['diverging']>): void
   /** The broker does not know the topic (any more). */
   topicUnknown(partition: Partition): void
   fail(error: HeadgateError): void
@@ -157,6 +159,11 @@ export class Fetcher {
         this.#wakeAt(retryAtMs, nowMs)
         continue
       }
+      if (isRemade(partition, this.#cluster.topics.get(partition.topic))) {
+        this.#later(partition, nowMs)
+        this.#events.outOfRange(partition)
+        continue
+      }
       const nodeId = this.#nodeOf(partition, nowMs)
       if (nodeId < 0) {
         this.#later(partition, nowMs)
@@ -216,6 +223,7 @@ export class Fetcher {
       partition.fetching = true
       partition.fetchedAtMs = nowMs
       const { topic, index, position, replica } = partition
+      partition.askedOffset = position
       const known = this.#cluster.topics.get(topic)
       let entry = topics.get(topic)
       if (!entry) topics.set(topic, (entry = { name: topic, topicId: known?.id ?? '', partitions: [] }))
@@ -226,7 +234,7 @@ export class Fetcher {
         partition: index,
         currentLeaderEpoch: replica >= 0 ? -1 : (known?.leaders[index]?.epoch ?? -1),
         fetchOffset: BigInt(position),
-        lastFetchedEpoch: -1,
+        lastFetchedEpoch: partition.epochs.last,
         partitionMaxBytes,
       })
     }
@@ -265,7 +273,14 @@ export class Fetcher {
       )
       partition.replicaUntilMs = nowMs + REPLICA_MS
     }
-    const { records } = answer
+    const { records, diverging } = answer
+    // What was held has been given back meanwhile: reading goes on before what was asked for.
+    if (partition.position !== partition.askedOffset) return
+    if (diverging !== null) {
+      this.#later(partition, nowMs)
+      this.#events.diverged(partition, diverging)
+      return
+    }
     if (records === null) return
     const { nextOffset, records: count, bytes, lastBatchBytes } = survey(records, partition.position)
     partition.batchBytes = Math.max(Math.floor(partition.batchBytes * 0.9), lastBatchBytes)
@@ -284,6 +299,7 @@ export class Fetcher {
       codec: this.#cluster.codec,
       maxRecordBatchBytes: this.#settings.maxRecordBatchBytes,
     })
+    partition.epochs.noteBatches(records, partition.position)
     partition.hold(batches, count, nextOffset)
   }
 

@@ -18,15 +18,28 @@ export interface OffsetQuestion extends TopicPartition {
   readonly timestamp: bigint
 }
 
+/** What is at the place that was asked about. */
+export interface Place {
+  /** −1 for a time after the last record. */
+  readonly offset: number
+  /** Of the record there, where a time was asked about; −1 where it has none. */
+  readonly timestampMs: number
+}
+
 /** By `topic/partition`; −1 for a time after the last record. Rejects after `withinMs` with what went wrong last. */
-export async function offsetsOf(
+export async function offsetsOf(...given: Parameters<typeof placesOf>): Promise<Map<string, number>> {
+  return new Map(Array.from(await placesOf(...given), ([name, { offset }]) => [name, offset]))
+}
+
+/** As `offsetsOf`, with what the record there is stamped. */
+export async function placesOf(
   cluster: Cluster,
   questions: readonly OffsetQuestion[],
   readCommitted: boolean,
   withinMs: number,
   signal: AbortSignal,
-): Promise<Map<string, number>> {
-  const found = new Map<string, number>()
+): Promise<Map<string, Place>> {
+  const found = new Map<string, Place>()
   const deadline = performance.now() + withinMs
   for (let attempt = 0; ; attempt += 1) {
     const open = questions.filter((question) => !found.has(nameOfPartition(question)))
@@ -44,7 +57,7 @@ async function askAll(
   cluster: Cluster,
   questions: readonly OffsetQuestion[],
   readCommitted: boolean,
-  found: Map<string, number>,
+  found: Map<string, Place>,
 ): Promise<HeadgateError | null> {
   const nodes = new Map<number, OffsetQuestion[]>()
   let failure: HeadgateError | null = null
@@ -82,7 +95,7 @@ async function ask(
   nodeId: number,
   questions: readonly OffsetQuestion[],
   readCommitted: boolean,
-  found: Map<string, number>,
+  found: Map<string, Place>,
 ): Promise<number> {
   const topics = new Map<string, OffsetRequestPartition[]>()
   for (const { topic, partition, timestamp } of questions) {
@@ -97,8 +110,9 @@ async function ask(
   const answer = await connection.call('listOffsets', -1, readCommitted ? 1 : 0, request)
   let code = NONE
   for (const { name, partitions } of answer.topics) {
-    for (const { partitionIndex, errorCode, offset } of partitions) {
-      if (errorCode === NONE) found.set(`${name}/${partitionIndex}`, Number(offset))
+    for (const { partitionIndex, errorCode, offset, timestamp } of partitions) {
+      const place = { offset: Number(offset), timestampMs: Number(timestamp) }
+      if (errorCode === NONE) found.set(`${name}/${partitionIndex}`, place)
       else code = errorCode
     }
   }

@@ -33,6 +33,7 @@ export interface FetchPartition {
   readonly partition: number
   readonly currentLeaderEpoch: number
   readonly fetchOffset: bigint
+  /** Of the record before `fetchOffset`; −1 for no check. */
   readonly lastFetchedEpoch: number
   readonly partitionMaxBytes: number
 }
@@ -64,6 +65,11 @@ export interface FetchedPartition {
   readonly abortedTransactions: readonly { readonly producerId: bigint; readonly firstOffset: bigint }[]
   /** −1 for none. */
   readonly preferredReadReplica: number
+  /**
+   * Where the broker's log has nothing of `lastFetchedEpoch` at the fetched offset: the newest epoch up to that one which
+   * it has, and where that ends. Then there are no records.
+   */
+  readonly diverging: { readonly epoch: number; readonly endOffset: number } | null
   /** Record batches as they are stored; the last one may be cut off. A buffer of its own. */
   readonly records: Buffer | null
 }
@@ -110,6 +116,8 @@ export interface CommittedPartition {
   readonly partitionIndex: number
   /** −1 for none. */
   readonly committedOffset: bigint
+  /** Of the record before it; −1 where that was not stored. */
+  readonly committedLeaderEpoch: number
   readonly metadata: string | null
   readonly errorCode: number
 }

@@ -16,7 +16,8 @@ export interface FrameReader {
   readString(): string
   readNullableString(): string | null
   readUnsignedVarInt(): number
-  readArray<T>(entry: () => T): T[]
+  /** `thenTagged`: false where the entry reads its tagged fields itself. */
+  readArray<T>(entry: () => T, compact?: true, thenTagged?: boolean): T[]
   skip(bytes: number): unknown
 }
 
@@ -31,6 +32,9 @@ export interface FrameWriter<W> {
   appendTaggedFields(): W
 }
 
+/** The tag of what a broker says where the logs have parted (KIP-595). */
+const DIVERGING_EPOCH = 0
+
 /** Memory that a buffer may pin beyond twice its own length before it is copied out of what it shares. */
 const PINNED_BYTES = 64 * 1024
 
@@ -41,8 +45,8 @@ export function parseFetch(reader: FrameReader, version: number): ReturnType<Cal
   const partitions: FetchedPartition[] = []
   reader.readArray(() => {
     const topic = version < 13 ? reader.readString() : reader.readUUID()
-    reader.readArray(() => {
-      partitions.push({
+    const entry = (): void => {
+      const partition = {
         topic,
         partitionIndex: reader.readInt32(),
         errorCode: reader.readInt16(),
@@ -55,10 +59,30 @@ export function parseFetch(reader: FrameReader, version: number): ReturnType<Cal
         })),
         preferredReadReplica: reader.readInt32(),
         records: readRecords(reader),
+      }
+      let diverging: FetchedPartition['diverging'] = null
+      readTagged(reader, (tag) => {
+        if (tag === DIVERGING_EPOCH) diverging = { epoch: reader.readInt32(), endOffset: Number(reader.readInt64()) }
       })
-    })
+      partitions.push({ ...partition, diverging })
+    }
+    reader.readArray(entry, true, false)
   })
   return { errorCode, partitions }
+}
+
+/**
+ * Fields that a broker adds where there is something to say: `read` gets each one's tag and may read it. The library
+ * itself takes their number for their length, and is out of step behind the first one.
+ */
+function readTagged(reader: FrameReader, read: (tag: number) => void): void {
+  for (let left = reader.readUnsignedVarInt(); left > 0; left -= 1) {
+    const tag = reader.readUnsignedVarInt()
+    const bytes = reader.readUnsignedVarInt()
+    const end = reader.position + bytes
+    read(tag)
+    reader.position = end
+  }
 }
 
 function readRecords(reader: FrameReader): Buffer | null {
@@ -89,19 +113,23 @@ export function encodeProduce<W extends FrameWriter<W>>(
 }
 
 export function parseProduce(reader: FrameReader): ReturnType<Calls['produce']> {
+  const partition = (): ProducedPartition => {
+    const produced = {
+      index: reader.readInt32(),
+      errorCode: reader.readInt16(),
+      baseOffset: Number(reader.readInt64()),
+      logAppendTimeMs: Number(reader.readInt64()),
+      logStartOffset: Number(reader.readInt64()),
+      recordErrors: reader.readArray(() => ({ batchIndex: reader.readInt32(), text: reader.readNullableString() })),
+      errorText: reader.readNullableString(),
+    }
+    // From version 10 on the new leader, where that is the trouble: metadata tells it, too.
+    readTagged(reader, () => {})
+    return produced
+  }
   const topics = reader.readArray(() => ({
     name: reader.readString(),
-    partitions: reader.readArray(
-      (): ProducedPartition => ({
-        index: reader.readInt32(),
-        errorCode: reader.readInt16(),
-        baseOffset: Number(reader.readInt64()),
-        logAppendTimeMs: Number(reader.readInt64()),
-        logStartOffset: Number(reader.readInt64()),
-        recordErrors: reader.readArray(() => ({ batchIndex: reader.readInt32(), text: reader.readNullableString() })),
-        errorText: reader.readNullableString(),
-      }),
-    ),
+    partitions: reader.readArray(partition, true, false),
   }))
   return { topics }
 }

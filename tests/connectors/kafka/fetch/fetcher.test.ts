@@ -8,11 +8,12 @@ import { sourceSettings } from '../../../../src/connectors/kafka/option.ts'
 import { Partition } from '../../../../src/connectors/kafka/partition.ts'
 import type { FetchRequest } from '../../../../src/connectors/kafka/wire/calls.ts'
 import type { Cluster } from '../../../../src/connectors/kafka/wire/cluster.ts'
-import { plainDecoding, plainEncoding, record } from '../batch/codec.ts'
+import { codec, plainDecoding, plainEncoding, record } from '../batch/codec.ts'
+import { stampedBatch } from '../leader-log.ts'
 
 class Broker {
   /** Requests that wait for an answer: the partitions in each. */
-  readonly waiting: { readonly partitions: number[]; answerNothing(): void }[] = []
+  readonly waiting: { readonly partitions: number[]; answer(records: Buffer): void }[] = []
   readonly cluster: Cluster
 
   constructor(partitions: number) {
@@ -20,14 +21,16 @@ class Broker {
     const fetch = (_: 'fetch', request: FetchRequest): Promise<unknown> =>
       new Promise((resolve) => {
         const asked = request.topics.flatMap((topic) => topic.partitions.map(({ partition }) => partition))
-        const answerNothing = (): void => {
+        const answer = (records: Buffer): void => {
           this.waiting.splice(this.waiting.indexOf(entry), 1)
-          resolve({ errorCode: 0, partitions: [] })
+          const each = { topic: 'id', errorCode: 0, highWatermark: 1_000, lastStableOffset: 1_000, diverging: null }
+          const rest = { logStartOffset: 0, abortedTransactions: [], preferredReadReplica: -1, records }
+          resolve({ errorCode: 0, partitions: asked.map((partitionIndex) => ({ ...each, ...rest, partitionIndex })) })
         }
-        const entry = { partitions: asked, answerNothing }
+        const entry = { partitions: asked, answer }
         this.waiting.push(entry)
       })
-    const stub = { topics: { get: () => ({ id: 'id', leaders }) }, connection: async () => ({ call: fetch }) }
+    const stub = { codec, topics: { get: () => ({ id: 'id', leaders }) }, connection: async () => ({ call: fetch }) }
     this.cluster = stub as unknown as Cluster
   }
 
@@ -38,7 +41,7 @@ class Broker {
 
 function fetcherOf(broker: Broker, partitions: readonly Partition[]): Fetcher {
   const settings = sourceSettings({ brokers: ['localhost:9092'], group: 'g', topics: 't' })
-  const events = { ring() {}, outOfRange() {}, topicUnknown() {}, fail() {} }
+  const events = { ring() {}, outOfRange() {}, diverged() {}, topicUnknown() {}, fail() {} }
   return new Fetcher(broker.cluster, settings, new Map(partitions.map((each) => [each.name, each])), events)
 }
 
@@ -103,5 +106,27 @@ test('asks for the others, whatever is held of a partition that is left out, and
 
   fetcher.want({ records: 1_000, bytes: bytes.length - 1 })
   expect([quiet.heldRecords, quiet.position]).toEqual([0, 0])
+  fetcher.stop()
+})
+
+test('skips nothing when what was held is given back while the fetch behind it is under way', async () => {
+  const broker = new Broker(1)
+  const partition = partitionAt(0, 0, 1_000)
+  partition.hold(new RecordBatches(stampedBatch(0, 5, 0), plainDecoding), 5, 5)
+  const fetcher = fetcherOf(broker, [partition])
+  fetcher.want(CREDIT)
+  await turn()
+  expect(broker.asked).toEqual([[0]])
+  // As when a batch cannot be read, and is to be fetched again.
+  partition.drop()
+  broker.waiting[0]?.answer(stampedBatch(5, 5, 0))
+  await turn()
+  expect(partition.position).toBe(0)
+  fetcher.want(CREDIT)
+  await turn()
+  broker.waiting[0]?.answer(stampedBatch(0, 10, 0))
+  await turn()
+  const offsets = partition.take(100, 1e6, true).flatMap(({ block, from, to }) => [...block.offsets.slice(from, to)])
+  expect(offsets).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   fetcher.stop()
 })
