@@ -9,7 +9,7 @@ import { describe, HeadgateError } from '../../../model/errors.ts'
 import type { BatchCodec } from '../batch/codec.ts'
 import { batchCodec } from '../batch/compressions.ts'
 import type { CallName, Calls } from './calls.ts'
-import { connectionError, requestError } from './failure.ts'
+import { connectionError, requestError, TokenRefused } from './failure.ts'
 import { encodeProduce, parseFetch, parseProduce } from './formats.ts'
 import { loadLibrary, type Module, PEER } from './library.ts'
 import type { Connecting, Secret } from './options.ts'
@@ -268,11 +268,24 @@ function tlsOf({ tls }: Connecting, host: string): Pick<Library.ConnectionOption
   return { tls: { ...(isName ? { servername: host } : {}), ...given } as NonNullable<Library.ConnectionOptions['tls']> }
 }
 
+/**
+ * A broker does not answer a token that it refuses with an error, but with JSON about it, and waits for one more message
+ * (RFC 7628, 3.2.3). The library takes that for success unless somebody looks.
+ */
+const checkToken: NonNullable<NonNullable<Library.ConnectionOptions['sasl']>['authBytesValidator']> = (
+  said,
+  callback,
+) => {
+  if (said.length === 0) callback(null, said)
+  else callback(new TokenRefused(said.toString()), said)
+}
+
 function saslOf({ sasl }: Connecting): Pick<Library.ConnectionOptions, 'sasl'> {
   if (sasl === undefined) return {}
   if (sasl.mechanism === 'OAUTHBEARER') {
     const { mechanism, token, extensions } = sasl
-    return { sasl: { mechanism, token: token as Secret, oauthBearerExtensions: extensions ?? {} } }
+    const oauthBearerExtensions = extensions ?? {}
+    return { sasl: { mechanism, token: token as Secret, oauthBearerExtensions, authBytesValidator: checkToken } }
   }
   const { mechanism, username, password } = sasl
   return { sasl: { mechanism, username, password: password as Secret } }

@@ -12,6 +12,15 @@ const SASL_AUTHENTICATION_FAILED = 58
 /** Codes of Node.js for a certificate or a protocol that does not fit: no retry helps. */
 const TLS_CODE = /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO$)/
 
+/** A broker's answer to a token of OAUTHBEARER that it does not take. */
+export class TokenRefused extends Error {
+  /** `said`: the broker's JSON, from which its `status` is kept. */
+  constructor(said: string) {
+    const status = /"status"\s*:\s*"([\w .-]{1,100})"/.exec(said)?.[1]
+    super(status ?? 'no reason given')
+  }
+}
+
 export function connectionError(error: unknown, address: string, options: Connecting): HeadgateError {
   const chain = causesOf(error)
   const cause = chain.at(-1)
@@ -29,6 +38,16 @@ export function connectionError(error: unknown, address: string, options: Connec
   if (refusals.includes(SASL_AUTHENTICATION_FAILED)) {
     const who = options.sasl && 'username' in options.sasl ? ` for the user '${options.sasl.username}'` : ''
     return invalid(`refused the credentials${who} (${options.sasl?.mechanism}): check \`sasl\``)
+  }
+  const refused = chain.find((each) => each instanceof TokenRefused)
+  if (refused !== undefined) {
+    return invalid(
+      `refused the token (${refused.message}): is it expired, or from another issuer or for another audience than the listener's? Check \`sasl.token\``,
+    )
+  }
+  if (/ provider (threw|should)/.test(text)) {
+    const name = options.sasl?.mechanism === 'OAUTHBEARER' ? 'token' : 'password'
+    return lost(`The function \`sasl.${name}\` failed: ${describe(cause)} (for the broker ${address})`, error)
   }
   if (options.tls !== false && codes.some((code) => TLS_CODE.test(code))) {
     return invalid(

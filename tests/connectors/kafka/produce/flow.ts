@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readDeadLetter } from '../../../../src/connectors/kafka/dead-letter.ts'
 import { kafka } from '../../../../src/connectors/kafka/index.ts'
 import { TopicReader } from '../../../../src/connectors/kafka/topic-reader.ts'
+import type { KafkaConnectionOptions } from '../../../../src/connectors/kafka/wire/options.ts'
 import { deadLetter, type Pipeline, pipeline, reject } from '../../../../src/index.ts'
 import { SILENT_LOGGER } from '../../../../src/model/logger.ts'
 import type { Client } from '../client.ts'
@@ -22,6 +23,8 @@ export interface ExactlyOnceOptions {
   readonly intervalMs?: number
   readonly requestTimeoutMs?: number
   readonly slowestCallMs?: number
+  /** How the brokers are spoken to. */
+  readonly secure?: Pick<KafkaConnectionOptions, 'tls' | 'sasl'>
 }
 
 /** What becomes of a number: its results; null for a dead letter. */
@@ -34,7 +37,7 @@ export function resultsOf(number: number): readonly string[] | null {
 export function exactlyOnce(options: ExactlyOnceOptions): Pipeline {
   const { brokers, input, output, dead, group, id, timeoutMs = 20_000, intervalMs = 100 } = options
   const { slowestCallMs = 10, groupProtocol = 'classic', requestTimeoutMs = 10_000 } = options
-  const connection = { brokers, requestTimeoutMs }
+  const connection = { brokers, requestTimeoutMs, ...options.secure }
   const classic = groupProtocol === 'classic' ? { sessionTimeoutMs: 1_500, heartbeatIntervalMs: 300 } : {}
   return pipeline('exactly-once', {
     delivery: 'exactly-once',
