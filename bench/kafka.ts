@@ -71,7 +71,7 @@ async function runFault(fault: Fault, around: Surroundings): Promise<Result[]> {
 async function withBroker<T>(given: string | null, work: (address: string) => Promise<T>): Promise<T> {
   if (given !== null) return work(given)
   say('starting Kafka')
-  const started = await startKafka({ heapMb: BROKER_HEAP_MB })
+  const started = await startKafka({ heapMb: BROKER_HEAP_MB, optimized: true })
   try {
     return await work(started.brokers[0] as string)
   } finally {
