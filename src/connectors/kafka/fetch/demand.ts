@@ -5,6 +5,7 @@
  * broker cannot divide, one batch a request.
  */
 import type { Credit } from '../../../model/connector.ts'
+import { PREFIX_BYTES } from '../batch/layout.ts'
 
 /** How many times the records of a pull may be held. */
 const AHEAD = 4
@@ -48,10 +49,16 @@ export class Demand {
     }
   }
 
-  /** How many bytes to ask for of one of `sharers` partitions that share `left`. */
+  /**
+   * How many bytes to ask for of one of `sharers` partitions that share `left`: whole batches, since what a broker sends
+   * of one that is cut off is sent again, and the head of the one behind them, which says how large the next request has
+   * to be. Batches that differ in size still fit: `batchBytes` is what the head said that was seen last, or more.
+   */
   bytesFor({ recordBytes, batchBytes }: Hungry, left: Credit, sharers: number, mostBytes: number): number {
     const wanted = Math.min(Math.ceil((left.records / sharers) * recordBytes), Math.ceil(left.bytes / sharers))
-    return Math.max(batchBytes, Math.min(mostBytes, Math.max(wanted, LEAST_BYTES)))
+    const bytes = Math.min(mostBytes, Math.max(wanted, LEAST_BYTES))
+    if (batchBytes === 0) return bytes
+    return Math.max(1, Math.floor(bytes / batchBytes)) * batchBytes + PREFIX_BYTES
   }
 
   begin(expected: Credit): void {
