@@ -42,8 +42,15 @@ export async function kafka({ scenario, repeats, smoke, broker }: KafkaOptions):
     const needed = new Map([...used, ...chosen.flatMap(({ to }) => to ?? [])].map((topic) => [topic.name, topic]))
     await fill(address, [...needed.values()], say)
     const results: Result[] = []
-    for (const each of chosen) results.push(...(await measureScenario(each, smoke ? 1 : repeats, around)))
-    for (const fault of faults) results.push(...(await runFault(fault, around)))
+    const count = chosen.length + faults.length
+    for (const [index, each] of chosen.entries()) {
+      say(`${index + 1} of ${count}: ${each.name}`)
+      results.push(...(await measureScenario(each, smoke ? 1 : repeats, around)))
+    }
+    for (const [index, fault] of faults.entries()) {
+      say(`${chosen.length + index + 1} of ${count}: ${fault.name}`)
+      results.push(...(await runFault(fault, around)))
+    }
     return results
   })
 }
@@ -93,6 +100,9 @@ function lagOn(broker: string): (group: string, topic: string) => Promise<number
   }
 }
 
+/** With the time since the start. */
 function say(text: string): void {
-  process.stderr.write(`  ${text}\n`)
+  const seconds = Math.round(performance.now() / 1000)
+  const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+  process.stderr.write(`  ${time.padStart(5)}  ${text}\n`)
 }

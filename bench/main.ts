@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- BENCH`, see `USAGE`: runs one benchmark and prints each row beside its named peers, all measured in
- * this same run. `--json` prints the figures for a machine, `--repeats N` sets how often (default 5), `--only text`
+ * this same run. `--json` prints the figures for a machine, `--repeats N` sets how often, `--only text`
  * takes the rows whose names contain the text. The exit code says whether every goal holds
  * (with `--smoke`: whether every side could be measured).
  */
@@ -23,6 +23,9 @@ import { overload } from './overload.ts'
 
 const BENCHES: readonly string[] = ['engine', 'log', 'anchor', 'kafka', 'overload', 'console', 'doctor']
 
+const REPEATS = 5
+const KAFKA_REPEATS = 3
+
 const USAGE = `npm run bench -- <engine|log|anchor|kafka|overload|console|doctor> [options]
 
   engine   the cost of a record in the engine: Effect Stream, RxJS, Node streams, p-limit
@@ -34,7 +37,7 @@ const USAGE = `npm run bench -- <engine|log|anchor|kafka|overload|console|doctor
   doctor   planted causes in virtual time: the doctor beside the boundary rule, Clinic's categories, highest latency
 
   --json        print { bench, rows } instead of a table
-  --repeats N   measurements of each side (default 5)
+  --repeats N   measurements of each side (default 5; kafka 3, which takes it about 20 minutes)
   --only TEXT   only rows whose name contains TEXT
   --smoke       fail only on a side that could not be measured, not on a missed goal: a shared machine is no judge
   --seconds N   anchor: how long one run takes (default 60)
@@ -107,6 +110,17 @@ function print(name: string, results: readonly Result[]): void {
     for (const [note, value] of Object.entries(row.notes)) console.log(`${row.name} · ${note}: ${formatValue(value)}`)
     for (const [label, reason] of Object.entries(row.skipped)) console.log(`SKIPPED ${row.name} · ${label}: ${reason}`)
   }
+  console.log(summaryOf(results))
+}
+
+function summaryOf(results: readonly Result[]): string {
+  const withGoals = results.filter(({ goal, holds }) => holds !== null || Object.keys(goal).length > 0)
+  const named = (text: string, holds: boolean | null): string => {
+    const rows = withGoals.filter((row) => row.holds === holds).map(({ name }) => name)
+    return rows.length === 0 ? '' : `, ${rows.length} ${text}: ${rows.join('; ')}`
+  }
+  const held = withGoals.filter(({ holds }) => holds === true).length
+  return `${held} of ${withGoals.length} rows hold their goals${named('missed', false)}${named('not measured', null)}`
 }
 
 function positive(name: string, text: string): number {
@@ -115,12 +129,16 @@ function positive(name: string, text: string): number {
   return value
 }
 
+function repeatsOf(bench: string, { repeats }: { readonly repeats?: string | undefined }): number {
+  return repeats === undefined ? (bench === 'kafka' ? KAFKA_REPEATS : REPEATS) : positive('repeats', repeats)
+}
+
 async function main(): Promise<boolean> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
-      repeats: { type: 'string', default: '5' },
+      repeats: { type: 'string' },
       only: { type: 'string', default: '' },
       smoke: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '60' },
@@ -142,7 +160,7 @@ async function main(): Promise<boolean> {
   }
   if (name === 'overload') return runOverload(values)
   if (name === 'doctor') {
-    const rows = doctorBench({ ...values, seeds: positive('repeats', values.repeats) })
+    const rows = doctorBench({ ...values, seeds: repeatsOf(name, values) })
     if (values.json) console.log(JSON.stringify({ bench: 'doctor', rows }, null, 2))
     return values.smoke || rows.every(({ holds }) => holds !== false)
   }
@@ -164,7 +182,7 @@ async function runConsole(repeats: number, only: string): Promise<Result[]> {
 interface RowValues {
   readonly seconds: string
   readonly backlog: string
-  readonly repeats: string
+  readonly repeats?: string | undefined
   readonly only: string
   readonly scenario: string
   readonly smoke: boolean
@@ -173,7 +191,7 @@ interface RowValues {
 
 async function measured(name: string, values: RowValues): Promise<Result[]> {
   const { seconds, backlog, scenario, smoke, broker = null } = values
-  const repeats = positive('repeats', values.repeats)
+  const repeats = repeatsOf(name, values)
   if (name === 'anchor') return anchor({ seconds: positive('seconds', seconds), backlog: positive('backlog', backlog) })
   if (name === 'kafka') return kafka({ scenario, smoke, broker, repeats })
   if (name === 'console') return runConsole(repeats, values.only)
@@ -186,7 +204,7 @@ interface OverloadValues {
   readonly seed?: string | undefined
   readonly plots?: string | undefined
   readonly http: boolean
-  readonly repeats: string
+  readonly repeats?: string | undefined
   readonly smoke: boolean
   readonly json: boolean
 }
@@ -208,7 +226,7 @@ async function runOverload({
     : await overload({
         ...common,
         algorithm,
-        repeats: smoke ? 1 : positive('repeats', repeats),
+        repeats: smoke ? 1 : repeatsOf('overload', { repeats }),
         plots: plots ?? null,
       })
   if (json) console.log(JSON.stringify({ bench: http ? 'overload-http' : 'overload', rows }, null, 2))

@@ -8,9 +8,11 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { median, type Result } from '../harness.ts'
 import type { Surroundings } from './measure.ts'
-import { CompletionLog, firstOf, longestPauseMs, Member, outOfOrder } from './member.ts'
+import { CompletionLog, firstOf, longestPauseMs, Member, type MemberSide, outOfOrder } from './member.ts'
+import type { Completion } from './sides/spec.ts'
 import type { Topic } from './topics.ts'
 
+const BY_HAND = 'KafkaJS by hand'
 const AT_KILL = 'in flight at the kill'
 const KILL_CONCURRENCY = 100
 /** Together four members stay below what the machine can do, or they would wait for it and not for each other. */
@@ -97,19 +99,56 @@ export async function killAndRedo({ name, topic, kills, stageMs }: Fault, around
   })
 }
 
-/** One member, then two, then four, then one again, under load all the time. */
-export async function growAndShrink({ name, topic, stageMs }: Fault, around: Surroundings): Promise<Result[]> {
+/** One member, then two, then four, then one again, under load all the time; then the same written by hand. */
+export async function growAndShrink(fault: Fault, around: Surroundings): Promise<Result[]> {
+  const { name, topic } = fault
+  const { first, again, left } = await growAndShrinkOf('member', fault, around)
+  const skipped: Record<string, string> = {}
+  const peer = await growAndShrinkOf('member-by-hand', fault, around).catch((error: unknown) => {
+    skipped[BY_HAND] = `failed: ${error instanceof Error ? error.message : String(error)}`
+    return null
+  })
+  const wrong = topic.records - first.length + outOfOrder(first) + left
+  const fate: Result = {
+    ...{ name: `${name} · lost, uncommitted or out of order`, unit: 'records', headgate: wrong },
+    ...{ peers: { allowed: 0 }, ratio: {}, goal: {}, holds: wrong === 0, skipped: {} },
+    notes: { 'done twice': again, ...(peer && { [`done twice, ${BY_HAND}`]: peer.again }), records: topic.records },
+  }
+  const pauseMs = longestPauseMs(first)
+  const peerPauseMs = peer && longestPauseMs(peer.first)
+  const pause: Result = {
+    ...{ name: `${name} · longest pause of a partition`, unit: 'ms', headgate: pauseMs, lower: true },
+    peers: peerPauseMs === null ? {} : { [BY_HAND]: peerPauseMs },
+    ratio: peerPauseMs === null ? {} : { [BY_HAND]: pauseMs / peerPauseMs },
+    ...{ goal: {}, holds: null, skipped, notes: {} },
+  }
+  return [fate, pause]
+}
+
+interface Rebalanced {
+  readonly first: readonly Completion[]
+  readonly again: number
+  /** Records that are not committed. */
+  readonly left: number
+}
+
+async function growAndShrinkOf(
+  side: MemberSide,
+  { name, topic, stageMs }: Fault,
+  around: Surroundings,
+): Promise<Rebalanced> {
   return inFolder(async (folder) => {
     const place = placeOf(topic, around)
     const logs: CompletionLog[] = []
     const members: Member[] = []
     const grow = (): void => {
       const file = join(folder, `completions-${members.length}`)
-      members.push(new Member({ ...place, concurrency: MEMBER_CONCURRENCY, log: file }))
+      members.push(new Member({ ...place, concurrency: MEMBER_CONCURRENCY, log: file }, side))
       logs.push(new CompletionLog(file))
     }
     const all = () => logs.flatMap((log) => log.all())
     const allBegan = () => logs.every((log) => log.all().length > 0)
+    const label = side === 'member' ? name : `${name}, ${BY_HAND}`
     try {
       grow()
       await until('the first member', members, allBegan)
@@ -117,29 +156,17 @@ export async function growAndShrink({ name, topic, stageMs }: Fault, around: Sur
         await delay(stageMs)
         while (members.length < size) grow()
         await until('members that join', members, allBegan)
-        around.say(`${name}: ${size} members at work`)
+        around.say(`${label}: ${size} members at work`)
       }
       await delay(stageMs)
       for (const member of members.slice(1)) await member.stop()
-      around.say(`${name}: one member left`)
+      around.say(`${label}: one member left`)
       await until('the rest', members.slice(0, 1), () => firstOf(all()).first.length === topic.records)
       await members[0]?.stop()
     } finally {
       await Promise.all(members.map((member) => member.kill()))
     }
-    const { first, again } = firstOf(all())
-    const broken = topic.records - first.length + outOfOrder(first)
-    const left = await around.lag(place.group, topic.name)
-    const fate: Result = {
-      ...{ name: `${name} · lost, uncommitted or out of order`, unit: 'records', headgate: broken + left },
-      ...{ peers: { allowed: 0 }, ratio: {}, goal: {}, holds: broken + left === 0, skipped: {} },
-      notes: { 'done twice': again, records: topic.records },
-    }
-    const pause: Result = {
-      ...{ name: `${name} · longest pause of a partition`, unit: 'ms', headgate: longestPauseMs(first) },
-      ...{ peers: {}, ratio: {}, goal: {}, holds: null, skipped: {}, notes: {} },
-    }
-    return [fate, pause]
+    return { ...firstOf(all()), left: await around.lag(place.group, topic.name) }
   })
 }
 

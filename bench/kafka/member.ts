@@ -10,6 +10,8 @@ import type { Completion, SideSpec } from './sides/spec.ts'
 
 const STOP_WITHIN_MS = 60_000
 
+export type MemberSide = 'member' | 'member-by-hand'
+
 export class Member {
   /** Records in flight, as it said last. */
   inFlight = 0
@@ -17,8 +19,8 @@ export class Member {
   readonly #ended: Promise<number | null>
   #errors = ''
 
-  constructor(spec: Omit<SideSpec, 'side' | 'work' | 'dist'>) {
-    const whole: SideSpec = { ...spec, side: 'member', work: 'member', dist: DIST }
+  constructor(spec: Omit<SideSpec, 'side' | 'work' | 'dist'>, side: MemberSide = 'member') {
+    const whole: SideSpec = { ...spec, side, work: 'member', dist: DIST }
     this.#process = spawn(process.execPath, [SIDES_MAIN, JSON.stringify(whole)], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#ended = new Promise((resolve) => this.#process.once('close', resolve))
     const child = this.#process

@@ -4,13 +4,15 @@
  */
 import { CPU, MEMORY, RATE, type Scenario, type Side, STEADY } from './scenario.ts'
 import { PARALLEL_CONSUMER } from './side.ts'
-import { topics } from './topics.ts'
+import { busiestShare, topics } from './topics.ts'
 
 const MIB = 1024 * 1024
 const BY_HAND = 'KafkaJS by hand'
 const PARALLEL = 'Parallel Consumer'
 const BOUND = 'C ÷ mean latency'
 const ALONE = 'the calls alone'
+const MEAN = 'mean latency ms'
+const BUSIEST = 'the busiest key'
 const UNLIMITED = 'unlimited credit'
 const ALLOWED = 'allowed'
 const AT_LEAST_ONCE = 'at least once'
@@ -85,6 +87,29 @@ export function scenarios(scale: number): readonly Scenario[] {
     }
   }
 
+  const hotKey: Scenario = {
+    name: 'keyed, Zipf exponent 1, 100 at once',
+    topic: of('hotKey'),
+    smoke: false,
+    sides: {
+      headgate: { side: 'headgate', work: 'keyed', concurrency: 100 },
+      [BY_HAND]: { side: 'kafkajs', work: 'keyed', concurrency: 100 },
+      [ALONE]: { side: 'alone', work: 'keyed', concurrency: 100 },
+    },
+    rows: [
+      {
+        figure: RATE,
+        bounds: {
+          [BUSIEST]: {
+            side: ALONE,
+            of: ({ notes }) => 1000 / (busiestShare(of('hotKey')) * (notes[MEAN] as number)),
+          },
+        },
+        goals: { [BUSIEST]: 0.9, [BY_HAND]: 0.95 },
+      },
+    ],
+  }
+
   const tail = (fetch: string, partitionBytes: number, concurrency: number): Scenario => {
     const work = { work: 'keyed', concurrency, tail: true } as const
     const long = concurrency >= 1_000
@@ -157,6 +182,7 @@ export function scenarios(scale: number): readonly Scenario[] {
       keyed('2,000 Zipf keys', 'zipf', concurrency),
       keyed('a million keys', 'many', concurrency),
     ]),
+    hotKey,
     ...[100, 1_000].flatMap((concurrency) => [tail('1 MB', MIB, concurrency), tail('64 KB', 64 * 1024, concurrency)]),
     large,
     exactlyOnce('100 ms', 100),

@@ -112,7 +112,7 @@ function callAll({ concurrency = 1 }: SideSpec, meter: Meter): Work {
   }
 }
 
-function semaphore(permits: number): { take(): Promise<void> | undefined; give(): void } {
+export function semaphore(permits: number): { take(): Promise<void> | undefined; give(): void } {
   const waiting: (() => void)[] = []
   let first = 0
   let free = permits

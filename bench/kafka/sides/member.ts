@@ -8,7 +8,8 @@ import { type HeadgateParts, load } from './headgate.ts'
 import { call, type SideSpec } from './spec.ts'
 
 const SAY_EVERY_MS = 20
-const SHORT_SESSION_MS = 6_000
+/** Kafka notices a killed member when its session is over. */
+export const SHORT_SESSION_MS = 6_000
 const MS_OF_NS = 1_000_000
 
 export async function member(spec: SideSpec): Promise<never> {
@@ -18,7 +19,6 @@ export async function member(spec: SideSpec): Promise<never> {
     .from(
       kafka.source({
         ...{ brokers: [spec.broker], group: spec.group, topics: [spec.topic] },
-        // Kafka notices a killed member when its session is over.
         sessionTimeoutMs: SHORT_SESSION_MS,
       }),
     )
@@ -47,7 +47,7 @@ export async function member(spec: SideSpec): Promise<never> {
   process.exit(asked ? 0 : 1)
 }
 
-function nowMs(): number {
+export function nowMs(): number {
   return Number(process.hrtime.bigint()) / MS_OF_NS
 }
 
