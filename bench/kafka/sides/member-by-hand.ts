@@ -30,7 +30,10 @@ export async function memberByHand(spec: SideSpec): Promise<never> {
     autoCommitInterval: COMMIT_EVERY_MS,
     eachBatch: async ({ batch, heartbeat, isRunning, isStale }) => {
       let failure: unknown = null
-      const beat = setInterval(() => heartbeat().catch((error: unknown) => (failure ??= error)), BEAT_EVERY_MS)
+      const live = (): void => {
+        heartbeat().catch((error: unknown) => (failure ??= error))
+      }
+      const beat = setInterval(live, BEAT_EVERY_MS)
       const chains = new Map<string, Promise<void>>()
       for (const message of batch.messages) {
         const key = (message.key as Buffer).toString()
