@@ -18,7 +18,7 @@ export function verdictConfidence(facts: Facts, finding: Finding): number {
 }
 
 function agrees(facts: Facts, finding: Finding): boolean {
-  if (finding.kind === 'none' || finding.kind === 'stalled') return true
+  if (finding.kind === 'none' || finding.kind === 'stalled' || finding.certain === true) return true
   const bounds = boundsOf(facts, finding, null)
   const least = bounds.reduce((smallest, bound) => (bound.perSecond < smallest.perSecond ? bound : smallest))
   // Within a tenth of the smallest the model cannot tell either.

@@ -12,6 +12,7 @@ import type { Finding } from './finding.ts'
 import { healthOf } from './health.ts'
 import { knobsOf } from './knobs.ts'
 import { mistakesOf } from './mistakes.ts'
+import { OutageLog } from './outage.ts'
 import { describe } from './report.ts'
 import { findingsOf } from './rules.ts'
 import { TrendLog } from './trend.ts'
@@ -61,6 +62,7 @@ export class Doctor {
   readonly #group: GroupSize
   readonly #promisedAgeMs: number | null
   readonly #trend = new TrendLog()
+  readonly #outages = new OutageLog()
   readonly #statuses: Status[] = []
   readonly #scale = freshMemory()
   readonly #mayProbe: boolean
@@ -88,6 +90,7 @@ export class Doctor {
       this.#lastCompletionMs = status.nowMs
     }
     this.#trend.observe(status)
+    this.#outages.observe(status)
     this.#statuses.push(status)
     while (this.#statuses.length > 2 && status.nowMs - (this.#statuses[1] as Status).nowMs >= LONGEST_WINDOW_MS)
       this.#statuses.shift()
@@ -151,6 +154,7 @@ export class Doctor {
     const health = healthOf({
       facts,
       kind: finding.kind,
+      of: finding.bottleneck,
       kindMs: status.nowMs - sinceMs,
       starting: this.#isStarting(window),
       promisedAgeMs: this.#promisedAgeMs,
@@ -176,7 +180,8 @@ export class Doctor {
   #facts(): Facts | null {
     const status = this.#statuses.at(-1)
     if (status === undefined) return null
-    return factsOf(this.#window(status), this.#trend.read(), status.nowMs - (this.#lastCompletionMs ?? status.nowMs))
+    const sinceMs = status.nowMs - (this.#lastCompletionMs ?? status.nowMs)
+    return factsOf(this.#window(status), this.#trend.read(), sinceMs, this.#outages.read())
   }
 
   /** The shortest that has enough in it; of a run that is over, all of it. */
@@ -203,8 +208,9 @@ export class Doctor {
     }
     const key = keyOf(finding)
     if (this.#seen?.key !== key) this.#seen = { key, sinceMs: nowMs }
-    // That nothing holds it back any more is said at once.
-    if (finding.kind !== 'none' && nowMs - this.#seen.sinceMs < CONFIRM_MS) return
+    // That nothing holds it back any more is said at once, and so is what has been seen for long.
+    const atOnce = finding.kind === 'none' || finding.certain === true
+    if (!atOnce && nowMs - this.#seen.sinceMs < CONFIRM_MS) return
     this.#said = { finding, sinceMs: this.#seen.sinceMs }
     this.#seen = null
   }

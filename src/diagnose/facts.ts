@@ -32,6 +32,15 @@ export interface Fit {
   readonly each: number
 }
 
+/** A stage of whose attempts none succeeds. */
+export interface Outage {
+  readonly stage: string
+  /** Since the last look before the first failure. */
+  readonly forMs: number
+  /** Attempts that failed since then, one after the other. */
+  readonly failures: number
+}
+
 export interface Trend {
   /** Into the brokers a second; null when they cannot tell. */
   readonly arrivalsPerSecond: number | null
@@ -64,6 +73,8 @@ export interface Facts {
   /** Nothing has completed for so long, while something was in flight. */
   readonly sinceCompletionMs: number
   readonly stages: readonly StageFacts[]
+  /** Stages whose downstream does nothing they ask for, in the order of the flow. */
+  readonly outages: readonly Outage[]
   readonly sources: readonly SourceWindow[]
   /** Of the time: the loop's that is neither a stage's, nor the engine's, nor a collection. */
   readonly unattributed: number
@@ -85,7 +96,7 @@ const BINDING: ReadonlySet<string> = new Set([
   'dead-letter-full',
 ]) // biome-ignore format: a list reads better in rows
 
-export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number): Facts {
+export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number, outages: readonly Outage[]): Facts {
   const { to: status, completionPerSecond: perSecond } = window
   const { loop, gc, turns } = window.process
   const { heapUsedBytes, heapLimitBytes } = status.process
@@ -113,6 +124,7 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number)
       (waitingSeconds > LONG_WAIT_SECONDS && waiting >= FEWEST_WAITING),
     sinceCompletionMs,
     stages,
+    outages,
     sources: window.sources,
     unattributed: Math.max(0, loop - stagesCpu - engine - gc),
     engine,

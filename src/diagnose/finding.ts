@@ -8,4 +8,6 @@ export interface Finding {
   /** 0: just over the threshold; 1: as clear as can be. */
   readonly margin: number
   readonly evidence: readonly Evidence[]
+  /** It has been seen for long enough already: it is said at once. */
+  readonly certain?: true
 }

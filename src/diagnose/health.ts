@@ -9,6 +9,8 @@ import { rate } from './words.ts'
 
 /** Growing for so long it is no burst. */
 const OVERLOAD_MS = 10_000
+/** With its downstream down and nothing completed for so long, it does not do its work. */
+const STILL_MS = 1000
 /** A storm that lasts for so long feeds itself. */
 const METASTABLE_MS = 30_000
 
@@ -18,6 +20,8 @@ export interface HealthInput {
   readonly facts: Facts
   /** The kind of the verdict, and for how long it has been that. */
   readonly kind: CauseKind
+  /** The stage or source that the verdict names. */
+  readonly of: string | null
   readonly kindMs: number
   /** What was seen is too little to say more. */
   readonly starting: boolean
@@ -45,7 +49,7 @@ function kindOf({ facts, kind, starting }: HealthInput): HealthKind {
   if (status.state === 'stopped') return 'ended'
   if (status.state === 'paused') return 'paused'
   if (status.state === 'draining') return 'draining'
-  if (kind === 'stalled') return 'stalled'
+  if (kind === 'stalled' || (kind === 'downstream-down' && facts.sinceCompletionMs >= STILL_MS)) return 'stalled'
   if (starting || status.state === 'starting') return 'starting'
   if (window.completions === 0 && status.records.inFlight === 0 && (backlog ?? 0) === 0) return 'idle'
   if (kind === 'retry-storm') return 'retry-storm'
@@ -99,7 +103,9 @@ function sentence(kind: HealthKind, input: HealthInput, fallingBehind: boolean):
         ? 'Retry storm that keeps itself up: what set it off may be over long since.'
         : 'Retry storm: attempts that fail are repeated and take the place of first ones.'
     case 'stalled':
-      return 'Stalled: work is in progress and none of it ends.'
+      return input.kind === 'downstream-down'
+        ? `Stalled: nothing completes while the downstream of '${input.of}' is down.`
+        : 'Stalled: work is in progress and none of it ends.'
     case 'paused':
       return 'Paused: nothing is pulled until it is resumed.'
     case 'draining':

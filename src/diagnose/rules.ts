@@ -8,6 +8,7 @@ import type { SourceStatus } from '../model/status.ts'
 import { milliseconds, perSecond, plain, share } from './evidence.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
+import { outageFinding } from './outage.ts'
 import { FEW_RECORDS, stageFindings } from './rules-stage.ts'
 
 const LOOP_BUSY = 0.9
@@ -21,8 +22,8 @@ const CLEARLY_BINDING = 0.6
 
 /** What may be the cause, the likeliest first; empty when nothing holds the pipeline back. */
 export function findingsOf(facts: Facts): Finding[] {
-  const stalled = stall(facts)
-  if (stalled !== null) return [stalled]
+  const still = outageFinding(facts) ?? stall(facts)
+  if (still !== null) return [still]
   if (!facts.behind) return []
   const found = [...processFindings(facts)]
   const stage = bindingStage(facts)

@@ -78,6 +78,19 @@ export function sentenceOf(facts: Facts, finding: Finding): string {
   }
 }
 
+const UNANSWERED: Readonly<Record<string, string>> = {
+  HG_CONNECTION_LOST: 'cannot be reached',
+  HG_TIMEOUT: 'does not answer in time',
+}
+
+function downSentence({ outages, status }: Facts, stage: string): string {
+  const last = status.lastFailures.find((failure) => failure.stage === stage)
+  const how = UNANSWERED[last?.code ?? ''] ?? 'fails'
+  const outage = outages.find((each) => each.stage === stage)
+  const since = outage === undefined ? '' : `, no call has succeeded for ${ms(outage.forMs)}`
+  return `The downstream of '${stage}' ${how}${since}: one call at a time tests whether it is back, and the rest waits.`
+}
+
 function commitSentence(facts: Facts, { bottleneck, evidence }: Finding): string {
   const stuck = evidence.some(({ name }) => name === 'oldest open record') ? oldestOf(facts.status) : null
   if (stuck !== null)
@@ -151,7 +164,7 @@ function stageSentence(facts: Facts, stage: StageFacts, kind: CauseKind): string
         `${(counts.first > 0 ? counts.attempts / counts.first : 1).toFixed(1)} attempts for each record.`
       )
     case 'downstream-down':
-      return `The downstream of '${name}' fails; one call at a time tests whether it is back, and the rest waits.`
+      return downSentence(facts, name)
     case 'dead-letter-full':
       return `'${name}' waits for its dead-letter sink, which takes no more.`
     case 'stalled': {
