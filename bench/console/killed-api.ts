@@ -1,6 +1,6 @@
 /**
  * How long it takes until the console shows that an API was killed, over real processes: the payment example with the fraud API. First
- * its limiter says that it is closed, and why (`/status`, the page shows it); then the verdict names it (`/diagnosis`).
+ * its limiter says that it is closed, and why (`/status`, the page shows it); then the verdict names it (`/diagnosis`): the longest counts.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -32,13 +32,13 @@ export async function killedApi(repeats: number): Promise<Result> {
     process.stderr.write(`  a killed API: repeat ${repeat + 1}, ${text}\n`)
     all.push(took)
   }
-  const measured = median(all.map(({ shown }) => shown))
+  const measured = Math.max(...all.map(({ named }) => named))
   const ratio = { allowance: ALLOWED_S / measured }
   const goal = { allowance: 1 }
   return {
     ...{ name: 'a killed API is shown', unit: 's', headgate: measured, peers: { allowance: ALLOWED_S } },
     ...{ ratio, goal, holds: verdict(goal, ratio), skipped: {} },
-    notes: { 'seconds until the verdict names it': median(all.map(({ named }) => named)) },
+    notes: { 'seconds until its limiter is closed': median(all.map(({ shown }) => shown)) },
   }
 }
 

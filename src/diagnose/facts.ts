@@ -37,8 +37,9 @@ export interface Outage {
   readonly stage: string
   /** Since the last look before the first failure. */
   readonly forMs: number
-  /** Attempts that failed since then, one after the other. */
+  /** Attempts that failed since then, one after the other, and how many of them were refused (503). */
   readonly failures: number
+  readonly refused: number
 }
 
 export interface Trend {

@@ -9,14 +9,15 @@ import type { Facts, Outage } from './facts.ts'
 import type { Finding } from './finding.ts'
 
 /** Where some calls succeed, one does within this time and so many. */
-const LEAST_MS = 1500
-const LEAST_FAILURES = 10
+const LEAST_MS = 2000
+const LEAST_FAILURES = 3
 const CLEARLY_MS = 5000
 
 /** As it was before the failures began. */
 interface Sound {
   readonly ok: number
   readonly failed: number
+  readonly refused: number
   readonly atMs: number
 }
 
@@ -27,14 +28,15 @@ export class OutageLog {
   observe({ stages, nowMs, state }: Status): void {
     const outages: Outage[] = []
     for (const stage of stages) {
-      const { name, ok } = stage
-      const failed = stage.failed + stage.timeouts
+      const { name, ok, rejected429: refused } = stage
+      const failed = stage.failed + stage.timeouts + refused
       const sound = this.#sound.get(name)
       if (sound === undefined || sound.ok !== ok || sound.failed === failed) {
-        this.#sound.set(name, { ok, failed, atMs: nowMs })
+        this.#sound.set(name, { ok, failed, refused, atMs: nowMs })
         continue
       }
-      const outage = { stage: name, forMs: nowMs - sound.atMs, failures: failed - sound.failed }
+      const failures = failed - sound.failed
+      const outage = { stage: name, forMs: nowMs - sound.atMs, failures, refused: refused - sound.refused }
       const isOut = isShut(stage) && outage.forMs >= LEAST_MS && outage.failures >= LEAST_FAILURES
       if (isOut && state === 'running') outages.push(outage)
     }

@@ -85,8 +85,9 @@ const UNANSWERED: Readonly<Record<string, string>> = {
 
 function downSentence({ outages, status }: Facts, stage: string): string {
   const last = status.lastFailures.find((failure) => failure.stage === stage)
-  const how = UNANSWERED[last?.code ?? ''] ?? 'fails'
   const outage = outages.find((each) => each.stage === stage)
+  const refuses = outage !== undefined && outage.refused > outage.failures / 2
+  const how = refuses ? 'refuses every call' : (UNANSWERED[last?.code ?? ''] ?? 'fails')
   const since = outage === undefined ? '' : `, no call has succeeded for ${ms(outage.forMs)}`
   return `The downstream of '${stage}' ${how}${since}: one call at a time tests whether it is back, and the rest waits.`
 }

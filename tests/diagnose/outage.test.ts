@@ -14,12 +14,16 @@ interface Fate {
   /** Of the attempts from `GONE_S` on. */
   readonly okPerSecond: number
   readonly failedPerSecond: number
+  readonly refusedPerSecond?: number
   readonly code?: string
   readonly breaker?: 'closed' | 'open'
 }
 
 /** The sample at `seconds`, whose `fraud` fares like this from `GONE_S` on. */
-function statusAt(seconds: number, { okPerSecond, failedPerSecond, code, breaker = 'open' }: Fate): Status {
+function statusAt(
+  seconds: number,
+  { okPerSecond, failedPerSecond, refusedPerSecond = 0, code, breaker = 'open' }: Fate,
+): Status {
   const sound = sampleStatus(Math.min(seconds, GONE_S))
   const goneS = Math.max(0, seconds - GONE_S)
   const nowMs = sampleStatus(seconds).nowMs
@@ -35,6 +39,7 @@ function statusAt(seconds: number, { okPerSecond, failedPerSecond, code, breaker
             ...stage,
             ok: stage.ok + Math.round(goneS * okPerSecond),
             failed: Math.round(goneS * failedPerSecond),
+            rejected429: stage.rejected429 + Math.round(goneS * refusedPerSecond),
             attempts: stage.attempts + Math.round(goneS * (okPerSecond + failedPerSecond)),
             limiters: [sampleLimiter({ breaker: goneS > 0 ? breaker : 'closed' })],
           }
@@ -64,10 +69,11 @@ test('a downstream that is gone is named within five seconds, with what its call
 })
 
 test('one that takes calls and does not answer is told apart from one that refuses them', () => {
-  const sentence = (code: string): string | undefined =>
-    after({ okPerSecond: 0, failedPerSecond: 40, code }, SAID_WITHIN_S).at(-1)?.said.verdict.sentence
-  expect(sentence('HG_TIMEOUT')).toContain('does not answer in time')
-  expect(sentence('HG_HANDLER_FAILED')).toContain('fails')
+  const sentence = (fate: Partial<Fate>): string | undefined =>
+    after({ okPerSecond: 0, failedPerSecond: 40, ...fate }, SAID_WITHIN_S).at(-1)?.said.verdict.sentence
+  expect(sentence({ code: 'HG_TIMEOUT' })).toContain('does not answer in time')
+  expect(sentence({ code: 'HG_HANDLER_FAILED' })).toContain('fails')
+  expect(sentence({ failedPerSecond: 0, refusedPerSecond: 1 })).toContain('refuses every call')
 })
 
 test('calls of which some succeed are no outage, however many fail and whatever the breaker does', () => {
