@@ -5,6 +5,7 @@
 import type { PresentLimits } from '../engine/limits.ts'
 import type { Diagnosis, HealthKind } from '../model/diagnosis.ts'
 import type { Status } from '../model/status.ts'
+import type { PartOptions } from '../runtime/part-options.ts'
 
 /** One event of `/events`, named `tick`, twice a second. */
 export interface ConsoleTick {
@@ -75,6 +76,11 @@ export interface HistoryDocument {
   readonly flow: Readonly<Record<FlowSeries, readonly (number | null)[]>>
   readonly stages: Readonly<Record<string, Readonly<Record<StageSeries, readonly (number | null)[]>>>>
   readonly verdicts: readonly VerdictSpan[]
+}
+
+/** `/options`: what each part was told when it was made; what was changed since is in `/limits`. */
+export interface OptionsDocument {
+  readonly parts: readonly PartOptions[]
 }
 
 /**

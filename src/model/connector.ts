@@ -5,6 +5,7 @@
  */
 import type { Logger } from './logger.ts'
 import type { RecordInfo, SourceRecord } from './record.ts'
+import type { ShownOptions } from './shown-options.ts'
 
 /** Permission to deliver: so many records, so many bytes. The first record may exceed the bytes, no other may. */
 export interface Credit {
@@ -122,6 +123,8 @@ export interface Source<T = unknown> {
   readonly capabilities: SourceCapabilities
   /** Applied by the runtime as the pipeline's first stage; absent when the payload already is the value. */
   readonly decode?: Decoder<T> | undefined
+  /** What it was told, for people to look at; the function `shownOptions` makes it, without what is secret. */
+  readonly shownOptions?: ShownOptions | undefined
   open(context: SourceContext, signal: AbortSignal): Promise<void>
   /**
    * One pull at a time. Not being called is a safe pause of any length. While the connection is lost it rejects with
@@ -180,6 +183,8 @@ export interface SinkContext {
 export interface Sink<in T = never> {
   readonly name: string
   readonly capabilities: SinkCapabilities
+  /** What it was told, for people to look at; the function `shownOptions` makes it, without what is secret. */
+  readonly shownOptions?: ShownOptions | undefined
   open(context: SinkContext, signal: AbortSignal): Promise<void>
   /**
    * Resolves when the outcome of every record is known and durable. A rejection fails the whole batch, retryably; the

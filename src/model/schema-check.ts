@@ -5,9 +5,7 @@
  */
 import type { z } from 'zod'
 import { HeadgateError } from './errors.ts'
-
-/** Options whose values are never shown, nor what is below them: the ends of their paths. */
-const SECRETS: readonly string[] = ['password', 'token', 'passphrase', 'pfx', 'tls.key']
+import { soundsSecret } from './secrets.ts'
 
 /** Returns the parsed options of `call` (for example `kafka.source`), or throws `HG_OPTION_INVALID`. */
 export function checked<S extends z.ZodType>(call: string, schema: S, given: unknown): z.output<S> {
@@ -25,7 +23,7 @@ function sentence(issue: z.core.$ZodIssue, given: unknown): string {
   }
   let value: unknown = given
   for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[part]
-  const isSecret = SECRETS.some((secret) => `.${issue.path.join('.')}.`.includes(`.${secret}.`))
+  const isSecret = soundsSecret(issue.path.map(String))
   return `${name} must be ${issue.message}, got ${isSecret ? kindOf(value) : shown(value)}`
 }
 

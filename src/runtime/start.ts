@@ -15,6 +15,7 @@ import { type Logger, SILENT_LOGGER } from '../model/logger.ts'
 import type { FailurePolicy, FlowPlan, Plan } from '../model/plan.ts'
 import type { Status } from '../model/status.ts'
 import { Meter } from './meter.ts'
+import { optionsOf, type PartOptions } from './part-options.ts'
 import { profile } from './profile.ts'
 import { Runner } from './runner.ts'
 import { makeStatus } from './status.ts'
@@ -70,6 +71,8 @@ export interface Running {
   setLimits(limits: Limits): void
   /** The limits as they are now, also those that were never changed. */
   limits(): PresentLimits
+  /** What each part of the pipeline was told, in the order of the flow; credentials are masked. */
+  options(): readonly PartOptions[]
   /** What the adaptive limiters have found, as plain JSON, for `start({ learned })` of a later run. */
   learned(): LearnedLimits
   /** What a drain is waiting for, in words. */
@@ -239,6 +242,10 @@ class Life implements Running {
 
   limits(): PresentLimits {
     return this.#runner.engine.limits()
+  }
+
+  options(): readonly PartOptions[] {
+    return optionsOf(this.#plan)
   }
 
   learned(): LearnedLimits {

@@ -13,6 +13,7 @@ import type {
 import { describe, HeadgateError, reject } from '../../model/errors.ts'
 import { OptionCheck } from '../../model/option.ts'
 import type { RecordInfo } from '../../model/record.ts'
+import { shownOptions } from '../../model/shown-options.ts'
 import { pathOption } from './option.ts'
 import { type Output, openFile, StreamOutput } from './output.ts'
 
@@ -42,6 +43,7 @@ export class FileSink<T = unknown> implements Sink<T> {
     idempotent: false,
     atomic: false,
   }
+  readonly shownOptions: Sink<T>['shownOptions']
   readonly #path: string
   readonly #isStdout: boolean
   readonly #encode: (value: T, origin: RecordInfo) => string | Uint8Array
@@ -68,6 +70,7 @@ export class FileSink<T = unknown> implements Sink<T> {
     if (fsync !== 'batch' && fsync !== 'none') throw check.refusal('fsync', "'batch' or 'none'")
     this.#sync = fsync === 'batch'
     this.#encode = options.encode ?? encodeJson
+    this.shownOptions = shownOptions({ ...options, append: this.#append, fsync })
     this.name = options.name ?? (this.#isStdout ? 'stdout' : this.#path)
   }
 

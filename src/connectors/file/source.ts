@@ -19,6 +19,7 @@ import { HeadgateError, reject } from '../../model/errors.ts'
 import { parseJson } from '../../model/json.ts'
 import { OptionCheck } from '../../model/option.ts'
 import { NO_HEADERS, type RecordInfo, type SourceRecord } from '../../model/record.ts'
+import { shownOptions } from '../../model/shown-options.ts'
 import { formatBytes, MAX_TIMER_MS, MIB } from '../../model/units.ts'
 import { FileInput, type Input, StreamInput } from './input.ts'
 import { type Line, Lines } from './lines.ts'
@@ -46,6 +47,7 @@ export class FileSource<T> implements Source<T> {
   readonly name: string
   readonly capabilities: SourceCapabilities
   readonly decode: Decoder<T>
+  readonly shownOptions: Source['shownOptions']
   readonly #path: string
   readonly #isStdin: boolean
   readonly #progressPath: string | null
@@ -82,6 +84,7 @@ export class FileSource<T> implements Source<T> {
     const keyed = key === undefined || typeof key === 'function' || (typeof key === 'string' && key !== '')
     if (!keyed) throw check.refusal('key', 'the name of a field or a function')
     this.#keyOf = keyFunction(key)
+    this.shownOptions = shownOptions({ ...options, progress: this.#progressPath, maxLineBytes: this.#maxLineBytes })
     this.name = options.name ?? (this.#isStdin ? 'stdin' : this.#path)
     this.capabilities = {
       backlog: this.#isStdin ? 'none' : 'estimated',

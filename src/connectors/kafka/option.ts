@@ -7,6 +7,7 @@
 import { z } from 'zod'
 import type { Decoder } from '../../model/connector.ts'
 import { checked } from '../../model/schema-check.ts'
+import { type ShownOptions, shownOptions } from '../../model/shown-options.ts'
 import { KIB, MIB } from '../../model/units.ts'
 import { connectionShape, type KafkaConnectionOptions } from './wire/options.ts'
 import { fn, integer, text, topicName } from './wire/schema.ts'
@@ -137,4 +138,8 @@ export type SourceSettings = z.output<typeof schema>
 /** Throws `HG_OPTION_INVALID`. */
 export function sourceSettings(given: unknown): SourceSettings {
   return checked('kafka.source', schema, given)
+}
+
+export function shownSourceOptions(settings: SourceSettings): ShownOptions {
+  return shownOptions(settings, schema)
 }

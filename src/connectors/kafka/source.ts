@@ -24,7 +24,7 @@ import { ClassicMembership } from './group/classic.ts'
 import { Kip848Membership } from './group/kip848.ts'
 import type { Membership } from './group/membership.ts'
 import { Holdings } from './holdings.ts'
-import { type KafkaSourceOptions, type SourceSettings, sourceSettings } from './option.ts'
+import { type KafkaSourceOptions, type SourceSettings, shownSourceOptions, sourceSettings } from './option.ts'
 import { OutOfRange } from './out-of-range.ts'
 import type { Partition } from './partition.ts'
 import { Subscription } from './subscription.ts'
@@ -54,6 +54,7 @@ interface Opened {
 class KafkaSource<T> implements Source<T> {
   readonly name: string
   readonly decode: Decoder<T> | undefined
+  readonly shownOptions: Source['shownOptions']
   readonly transactional: TransactionalSource
   readonly #settings: SourceSettings
   readonly #doorbell = new Doorbell()
@@ -71,6 +72,7 @@ class KafkaSource<T> implements Source<T> {
     this.#taker = new Taker(settings.keyEncoding)
     this.name = `kafka:${settings.topics.map(String).join(',')}`
     this.decode = settings.decode as Decoder<T> | undefined
+    this.shownOptions = shownSourceOptions(settings)
     this.transactional = {
       scope: `kafka:${[...settings.brokers].sort().join(',')}`,
       progress: (positions) => this.#present().committer.progress(positions),

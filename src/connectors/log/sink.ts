@@ -10,6 +10,7 @@ import { isDeadLetter } from '../../model/dead-letter.ts'
 import { describe, HeadgateError, overloaded, reject } from '../../model/errors.ts'
 import type { RecordHeaders, RecordInfo } from '../../model/record.ts'
 import { checked } from '../../model/schema-check.ts'
+import { shownOptions } from '../../model/shown-options.ts'
 import { append, draft, MAX_RECORD_BYTES } from './append.ts'
 import { deadLetterEncoder } from './dead-letter.ts'
 import type { Draft } from './encode.ts'
@@ -70,12 +71,14 @@ export function sink<T = unknown>(options: LogSinkOptions<T>): Sink<T> {
 class LogSink<T> implements Sink<T> {
   readonly name: string
   readonly capabilities
+  readonly shownOptions: Sink<T>['shownOptions']
   readonly #options: z.output<typeof schema>
   #opened: { readonly shared: Shared; readonly topic: Topic } | null = null
   #closing: Promise<void> | null = null
 
   constructor(options: z.output<typeof schema>) {
     this.#options = options
+    this.shownOptions = shownOptions(options, schema)
     this.name = `log:${options.topic}`
     const { maxBatchRecords, maxInFlightWrites } = options
     this.capabilities = { maxBatchRecords, maxInFlightWrites, idempotent: false, atomic: true }

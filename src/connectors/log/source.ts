@@ -19,6 +19,7 @@ import type {
 } from '../../model/connector.ts'
 import { describe, HeadgateError } from '../../model/errors.ts'
 import { checked } from '../../model/schema-check.ts'
+import { shownOptions } from '../../model/shown-options.ts'
 import type { LogRecord } from './batch.ts'
 import { fenced, type GroupPosition } from './groups.ts'
 import { Log } from './log.ts'
@@ -95,6 +96,7 @@ class LogSource<T> implements Source<T> {
     replayable: true,
   } as const
   readonly decode: Decoder<T> | undefined
+  readonly shownOptions: Source['shownOptions']
   readonly #options: z.output<typeof schema>
   readonly #ownerId = newOwnerId()
   readonly #watch = new Watch()
@@ -108,6 +110,7 @@ class LogSource<T> implements Source<T> {
 
   constructor(options: z.output<typeof schema>) {
     this.#options = options
+    this.shownOptions = shownOptions(options, schema)
     this.name = `log:${options.topic}`
     this.decode = options.decode as Decoder<T> | undefined
   }

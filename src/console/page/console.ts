@@ -12,6 +12,7 @@ import { byId, set, write } from './dom.ts'
 import { showHeadline, showProcess } from './headline.ts'
 import { makeKnobs } from './knobs.ts'
 import { auditWords, clock, showAudit, showLists } from './lists.ts'
+import { makeOptions } from './options.ts'
 import { definePatterns } from './patterns.ts'
 import { showPlaces } from './places.ts'
 import { makeLegend, makeStages } from './stages.ts'
@@ -26,6 +27,7 @@ const canal = new CanalView(byId('canal'))
 const changes = makeChanges((entry) => write(byId('announcer'), `Done: ${auditWords(entry)}`))
 const showKnobs = makeKnobs((knob) => changes.knob(knob))
 const showStages = makeStages((stage) => changes.stage(stage))
+makeOptions()
 makeTheme(byId('theme'), () => charts.recolour())
 
 function tick(look: ConsoleTick): void {

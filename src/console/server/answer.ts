@@ -4,8 +4,9 @@
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { HeadgateError } from '../../model/errors.ts'
+import { mask } from '../../model/secrets.ts'
 import type { RefusalDocument } from '../documents.ts'
-import { mask, maskedJson } from './mask.ts'
+import { maskedJson } from './masked-json.ts'
 import { Refusal } from './refusal.ts'
 
 const HEADERS: OutgoingHttpHeaders = {

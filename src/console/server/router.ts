@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe } from '../../model/errors.ts'
 import type { Logger } from '../../model/logger.ts'
 import { prometheusText } from '../../telemetry/prometheus.ts'
-import type { ControlAnswer } from '../documents.ts'
+import type { ControlAnswer, OptionsDocument } from '../documents.ts'
 import { send, sendError, sendJson, sendNothing } from './answer.ts'
 import { readJson } from './body.ts'
 import type { Control } from './control.ts'
@@ -78,6 +78,7 @@ function routesOf({ target, credentials, feed, control, files, openMetrics }: Ro
     'GET /diagnosis': { need: 'look', handle: (_, response) => sendJson(response, 200, target.diagnose()) },
     'GET /history': { need: 'look', handle: (_, response) => sendJson(response, 200, feed.history.document()) },
     'GET /limits': { need: 'look', handle: (_, response) => sendJson(response, 200, target.limits()) },
+    'GET /options': { need: 'look', handle: (_, response) => sendJson(response, 200, optionsDocument(target)) },
     'GET /autoscale': { need: figures, handle: (_, response) => sendJson(response, 200, target.diagnose().autoscale) },
     'GET /metrics': {
       need: figures,
@@ -127,6 +128,10 @@ function routesOf({ target, credentials, feed, control, files, openMetrics }: Ro
     }
   }
   return new Map(Object.entries(routes))
+}
+
+function optionsDocument(target: ConsoleTarget): OptionsDocument {
+  return { parts: target.options() }
 }
 
 function probe(response: ServerResponse, { ok, reason }: { ok: boolean; reason: string }): void {

@@ -3,5 +3,5 @@ import type { Running } from '../../runtime/start.ts'
 
 export type ConsoleTarget = Pick<
   Running,
-  'status' | 'diagnose' | 'profile' | 'latencies' | 'limits' | 'setLimits' | 'pause' | 'resume' | 'drain'
+  'status' | 'diagnose' | 'profile' | 'latencies' | 'limits' | 'options' | 'setLimits' | 'pause' | 'resume' | 'drain'
 >

@@ -68,10 +68,12 @@ describe.skipIf(chromium === null)('the page (needs chromium)', () => {
     ['light', 'narrow', NARROW],
     ['dark', 'narrow', NARROW],
   ] as const)('%s and %s', (colorScheme, _, viewport) => {
-    test('passes axe-core, also with the evidence open, asking, and disconnected', async () => {
+    test('passes axe-core, also with the drawers open, asking, and disconnected', async () => {
       await open({ colorScheme, viewport, reducedMotion: 'reduce' })
       expect(await objections()).toEqual([])
       await page.click('#evidence-drawer summary')
+      await page.click('#options-drawer summary')
+      await page.waitForSelector('.part-options')
       preview.show(overloadedDiagnosis())
       await page.waitForSelector('#health[data-mood=alarm]')
       expect(await objections()).toEqual([])
@@ -106,6 +108,16 @@ describe.skipIf(chromium === null)('the page (needs chromium)', () => {
     expect(await text('.advice.hurts')).toContain('processes')
     expect(await page.locator('.advice.hurts button:visible').count()).toBe(0)
     expect(await page.locator('#verdicts li').count()).toBe(4)
+    expect(problems).toEqual([])
+  })
+
+  test('shows what each part was told, with its unit, when it is asked to', async () => {
+    await open()
+    expect(await page.locator('.part-options').count()).toBe(0)
+    await page.click('#options-drawer summary')
+    await page.waitForSelector('.part-options')
+    expect(await text('.part-options:has-text("fraud")')).toContain('timeoutMs2 s')
+    expect(await text('.part-options:has-text("payments")')).toContain('sasl.password***')
     expect(problems).toEqual([])
   })
 

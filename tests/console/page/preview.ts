@@ -11,6 +11,7 @@ import {
   FLOW_SERIES,
   type FlowSeries,
   type HistoryDocument,
+  type OptionsDocument,
   type VerdictSpan,
 } from '../../../src/console/documents.ts'
 import type { Diagnosis } from '../../../src/model/diagnosis.ts'
@@ -29,6 +30,14 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 const SAMPLES = 840
+const OPTIONS: OptionsDocument = {
+  parts: [
+    { part: 'pipeline', name: 'payment-enrichment', kind: 'pipeline', options: { 'admission.bytes': 67_108_864 } },
+    { part: 'source', name: 'payments', kind: 'source', options: { brokers: 'kafka-1:9092', 'sasl.password': '***' } },
+    { part: 'stage', name: 'fraud', kind: 'call', options: { timeoutMs: 2_000, order: 'key', rate: null } },
+    { part: 'sink', name: 'enriched', kind: 'memory', options: {} },
+  ],
+}
 
 export interface Preview {
   readonly url: string
@@ -56,6 +65,8 @@ export async function startPreview(first: Diagnosis): Promise<Preview> {
       pages.add(response)
       response.once('close', () => pages.delete(response))
       send(response)
+    } else if (path === '/options') {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(OPTIONS))
     } else if (path === '/history') {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(history(startMs, diagnosis)))
     } else {

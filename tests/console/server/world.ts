@@ -64,6 +64,7 @@ export async function openWorld({ diagnosis = sampleDiagnosis, ...options }: Wor
     profile: () => running.profile({ durationMs: 50 }),
     latencies: () => running.latencies(),
     limits: () => running.limits(),
+    options: () => running.options(),
     setLimits: running.setLimits.bind(running),
     pause: () => running.pause(),
     resume: () => running.resume(),

@@ -7,6 +7,7 @@
 import { z } from 'zod'
 import type { RecordHeaders, RecordInfo } from '../../../model/record.ts'
 import { checked } from '../../../model/schema-check.ts'
+import { type ShownOptions, shownOptions } from '../../../model/shown-options.ts'
 import { KIB, MIB } from '../../../model/units.ts'
 import { COMPRESSIONS, type Compression } from '../batch/codec.ts'
 import { connectionShape, type KafkaConnectionOptions } from '../wire/options.ts'
@@ -83,4 +84,8 @@ export type SinkSettings = z.output<typeof schema>
 /** Throws `HG_OPTION_INVALID`. */
 export function sinkSettings(given: unknown): SinkSettings {
   return checked('kafka.sink', schema, given)
+}
+
+export function shownSinkOptions(settings: SinkSettings): ShownOptions {
+  return shownOptions(settings, schema)
 }

@@ -17,7 +17,7 @@ import { Cluster } from '../wire/cluster.ts'
 import { brokerError, NONE, remedyOf, UNKNOWN_TOPIC_OR_PARTITION } from '../wire/errors.ts'
 import { backoffMs, sleep } from '../wire/wait.ts'
 import { Drafts } from './drafts.ts'
-import { type KafkaSinkOptions, type SinkSettings, sinkSettings } from './option.ts'
+import { type KafkaSinkOptions, type SinkSettings, shownSinkOptions, sinkSettings } from './option.ts'
 import { Producer } from './producer.ts'
 import { KafkaTransactions } from './transactions.ts'
 
@@ -39,6 +39,7 @@ interface Opened {
 class KafkaSink<T> implements Sink<T> {
   readonly name: string
   readonly capabilities: SinkCapabilities
+  readonly shownOptions: Sink<T>['shownOptions']
   readonly transactional: TransactionalSink | undefined
   readonly #settings: SinkSettings
   readonly #drafts: Drafts
@@ -51,6 +52,7 @@ class KafkaSink<T> implements Sink<T> {
     const { topic, maxBatchRecords, maxInFlightWrites, idempotent } = settings
     this.name = typeof topic === 'string' ? `kafka:${topic}` : 'kafka'
     this.capabilities = { maxBatchRecords, maxInFlightWrites, idempotent: false, atomic: false }
+    this.shownOptions = shownSinkOptions(settings)
     this.#drafts = new Drafts(this.name, settings)
     this.transactional = idempotent ? this.#transactional() : undefined
   }

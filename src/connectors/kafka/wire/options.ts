@@ -5,6 +5,7 @@
  */
 
 import { z } from 'zod'
+import { credential } from '../../../model/secrets.ts'
 import { fn, integer, text } from './schema.ts'
 
 /** A secret, or a function that is asked for it at each connection (and each renewal of a token). */
@@ -62,8 +63,8 @@ const tls = z.union(
     z.strictObject({
       ca: z.union([pem, z.array(pem)], { error: 'PEM as text or a Buffer' }).optional(),
       cert: pem.optional(),
-      key: pem.optional(),
-      passphrase: z.string({ error: 'text' }).optional(),
+      key: credential(z.union([pem], { error: 'PEM as text or a Buffer' })).optional(),
+      passphrase: credential(z.string({ error: 'text' })).optional(),
       servername: z.string({ error: 'text' }).optional(),
       rejectUnauthorized: z.boolean({ error: 'true or false' }).optional(),
     }),
@@ -71,9 +72,11 @@ const tls = z.union(
   { error: 'true, false, or an object with ca, cert, key, passphrase, servername or rejectUnauthorized' },
 )
 
-const secret = z.union([z.string().min(1), fn<() => string | Promise<string>>()], {
-  error: 'a text or a function that returns one',
-})
+const secret = credential(
+  z.union([z.string().min(1), fn<() => string | Promise<string>>()], {
+    error: 'a text or a function that returns one',
+  }),
+)
 
 const sasl = z.discriminatedUnion(
   'mechanism',
@@ -86,7 +89,7 @@ const sasl = z.discriminatedUnion(
     z.strictObject({
       mechanism: z.literal('OAUTHBEARER'),
       token: secret,
-      extensions: z.record(z.string(), z.string(), { error: 'an object of texts' }).optional(),
+      extensions: credential(z.record(z.string(), z.string(), { error: 'an object of texts' })).optional(),
     }),
   ],
   {
