@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { duration } from '../../../src/console/terminal/figures.ts'
 import { overloadedDiagnosis, sampleDiagnosis } from '../sample-diagnosis.ts'
 import { findBrowser, launch } from './browser.ts'
 import { type Preview, startPreview } from './preview.ts'
@@ -116,7 +117,7 @@ describe.skipIf(chromium === null)('the page (needs chromium)', () => {
     expect(await page.locator('.part-options').count()).toBe(0)
     await page.click('#options-drawer summary')
     await page.waitForSelector('.part-options')
-    expect(await text('.part-options:has-text("fraud")')).toContain('timeoutMs2 s')
+    expect(await text('.part-options:has-text("fraud")')).toContain(`timeoutMs${duration(2_000)}`)
     expect(await text('.part-options:has-text("payments")')).toContain('sasl.password***')
     expect(problems).toEqual([])
   })
