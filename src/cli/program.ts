@@ -10,7 +10,7 @@ import { addDoctorCommand } from './doctor/command.ts'
 import { EXIT } from './failure.ts'
 import { addLogCommands } from './log/commands.ts'
 import type { RunOptions } from './run/run.ts'
-import { deadline, timerDuration } from './values.ts'
+import { deadline, positiveCount, timerDuration } from './values.ts'
 
 const EXIT_CODES = `
 Exit codes:
@@ -67,6 +67,17 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       ).argParser((name: string, names: readonly string[] | undefined) => [...(names ?? []), name]),
     )
     .option('--console-open-metrics', '/metrics and /autoscale without the token')
+    .addOption(
+      new Option(
+        '--replicas <count>',
+        'processes that run this pipeline, for /autoscale, where the source cannot tell (Kafka groups and the log can)',
+      ).argParser(positiveCount),
+    )
+    .addOption(
+      new Option('--max-replicas <count>', 'the most processes that /autoscale may ask for (default: 10)').argParser(
+        positiveCount,
+      ),
+    )
     .option('--plain', 'log lines instead of the live view')
     .addOption(new Option('--no-tty', 'the same as --plain'))
     .addOption(

@@ -10,6 +10,8 @@ import type { Finding } from './finding.ts'
 import { scales } from './knobs.ts'
 import { CAUSE_NAMES } from './words.ts'
 
+const ASSUMED =
+  ' The source cannot tell how many processes there are, so it is taken to be this one alone (--replicas).'
 /** How busy a process should be. */
 const UTILISATION = 0.8
 /** What waits is to be gone in so long. */
@@ -26,6 +28,8 @@ const BLOCKED_MS = 600_000
 export interface GroupSize {
   /** Processes now, and the most there may be. */
   readonly replicas: number
+  /** False: 1 is assumed. */
+  readonly isKnown: boolean
   readonly maxReplicas: number
   /** Of all processes together; null when unknown. */
   readonly partitions: number | null
@@ -129,7 +133,15 @@ function decide(
     memory.desired = desired
     return answer(desired, group, mu, need, cap, 'down', 'fewer are enough, and have been for five minutes')
   }
-  return hold('as many as needed')
+  if (need <= current) return hold('as many as needed')
+  if (current >= (group.partitions ?? Number.POSITIVE_INFINITY))
+    return hold(`more would be of use, but the work cannot be shared among more than ${group.partitions}`)
+  if (current >= maxReplicas) return hold('more would be of use, but no more may be asked for')
+  return hold(
+    finding.kind !== 'none' && !scales(finding)
+      ? `${CAUSE_NAMES[finding.kind]}: more processes would not help`
+      : 'more would get hardly more done',
+  )
 }
 
 /** Whether processes that were added brought what they were to bring. */
@@ -145,7 +157,7 @@ function noteYield(memory: ScaleMemory, facts: Facts, { replicas, startupMs }: G
 
 function answer(
   desired: number,
-  { replicas: current }: GroupSize,
+  { replicas: current, isKnown }: GroupSize,
   mu: number | null,
   need: number,
   cap: number,
@@ -162,7 +174,7 @@ function answer(
     need,
     cap,
     perReplicaPerSecond: mu,
-    sentence: `${verb} ${target}: ${reason}.`,
+    sentence: `${verb} ${target}: ${reason}.${isKnown ? '' : ASSUMED}`,
   }
 }
 

@@ -22,10 +22,10 @@ import { sentenceOf } from './words.ts'
 export interface DoctorOptions {
   /** The age that no record should exceed: `health.breachMs` counts down to it. */
   readonly promisedAgeMs?: number | undefined
-  /** Processes of this pipeline, for the autoscaling signal; default 1, and at most 10. */
+  /** Processes of this pipeline, for the autoscaling signal; default what the sources say of their group, else 1. At most 10. */
   readonly replicas?: number | undefined
   readonly maxReplicas?: number | undefined
-  /** Partitions of all processes together; default: unknown. */
+  /** Partitions of all processes together; default what the sources say, else unknown. */
   readonly partitions?: number | undefined
   /** What a new process takes to start and join; default 30 s. */
   readonly startupMs?: number | undefined
@@ -59,7 +59,8 @@ export interface Probe {
 const NOTHING: Finding = { bottleneck: null, kind: 'none', margin: 1, evidence: [] }
 
 export class Doctor {
-  readonly #group: GroupSize
+  readonly #told: Pick<DoctorOptions, 'replicas' | 'partitions'>
+  readonly #group: Pick<GroupSize, 'maxReplicas' | 'startupMs'>
   readonly #promisedAgeMs: number | null
   readonly #trend = new TrendLog()
   readonly #outages = new OutageLog()
@@ -74,10 +75,11 @@ export class Doctor {
   #seen: { key: string; sinceMs: number } | null = null
 
   constructor(options: DoctorOptions = {}) {
-    const { promisedAgeMs, replicas = 1, maxReplicas = 10, partitions, startupMs = 30_000, probe = false } = options
+    const { promisedAgeMs, replicas, maxReplicas = 10, partitions, startupMs = 30_000, probe = false } = options
     this.#mayProbe = probe
     this.#promisedAgeMs = promisedAgeMs ?? null
-    this.#group = { replicas, maxReplicas, partitions: partitions ?? null, startupMs }
+    this.#told = { replicas, partitions }
+    this.#group = { maxReplicas, startupMs }
   }
 
   /** Takes in a status; in the order of time, two a second or so. */
@@ -131,7 +133,7 @@ export class Doctor {
         facts,
         finding,
         confidence: verdict.confidence,
-        group: this.#group,
+        group: groupOf(facts.status, this.#told, this.#group),
         rebalancing: isRebalancing(window),
         starting: this.#isStarting(window),
         memory: this.#scale,
@@ -218,6 +220,16 @@ export class Doctor {
   #isStarting({ to, ms }: Window): boolean {
     return to.state === 'starting' || (to.state === 'running' && ms < LEAST_SEEN_MS)
   }
+}
+
+/** What was told counts; what was not is what the sources say of their group. */
+function groupOf(
+  { group }: Status,
+  { replicas, partitions }: Pick<DoctorOptions, 'replicas' | 'partitions'>,
+  given: Pick<GroupSize, 'maxReplicas' | 'startupMs'>,
+): GroupSize {
+  const known = replicas ?? group.members
+  return { ...given, replicas: known ?? 1, isKnown: known !== null, partitions: partitions ?? group.mostMembers }
 }
 
 function keyOf({ bottleneck, kind }: Finding): string {

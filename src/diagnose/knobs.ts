@@ -39,6 +39,7 @@ export function knobsOf(facts: Facts, finding: Finding): Knob[] {
   return proposals
     .map((proposal) => knobOf(facts, finding, proposal))
     .filter(({ advice, gainRatio }) => advice !== 'turn' || gainRatio >= LEAST_GAIN)
+    .filter(({ from, to }) => from === null || from !== to)
     .sort((one, other) => RANK[one.advice] - RANK[other.advice] || other.gainRatio - one.gainRatio)
 }
 
@@ -47,8 +48,9 @@ function knobOf(facts: Facts, finding: Finding, proposal: Proposal): Knob {
   const stage = proposal.stage === undefined ? finding.bottleneck : proposal.stage
   const turn: Turn = { setting, stage, factor }
   const after = predict(facts, finding, turn)
-  // What costs nothing changes nothing; what hurts gains nothing.
-  const perSecond = advice === 'turn' ? after.perSecond : Math.min(after.perSecond, facts.perSecond)
+  // What costs nothing changes nothing; what hurts gains nothing, and loses what the model says it does now.
+  const kept = (): number => Math.min(1, after.perSecond / predict(facts, finding, { ...turn, factor: 1 }).perSecond)
+  const perSecond = advice === 'turn' ? after.perSecond : facts.perSecond * kept()
   const gainRatio = perSecond / facts.perSecond
   const nextBottleneck = after.kind === 'none' ? null : { stage: after.stage, kind: after.kind }
   return {

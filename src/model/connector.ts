@@ -93,6 +93,14 @@ export interface PartitionBacklog {
   readonly oldestTimestampMs: number | null
 }
 
+/** The processes that share what a source reads. */
+export interface SourceGroup {
+  /** Now, this one included; null when it cannot be told. */
+  readonly members: number | null
+  /** Among how many it can be shared at most: all partitions, or 1 where one member has everything; null when unknown. */
+  readonly mostMembers: number | null
+}
+
 export interface SourceContext {
   /** Partitions are now ours. Must be called before any of their records is returned by `pull`. */
   onAssigned(assignments: readonly Assignment[]): void
@@ -141,6 +149,8 @@ export interface Source<T = unknown> {
   commit(positions: readonly Position[]): Promise<void>
   /** What waits in the broker, for each partition assigned here. Asked about once a second; may reject. */
   backlog(signal: AbortSignal): Promise<readonly PartitionBacklog[]>
+  /** How many processes share what it reads, for the autoscaling signal. Asked about every five seconds; may reject. */
+  group?(signal: AbortSignal): Promise<SourceGroup>
   /** Takes no more and gives back what is held; commits still work. */
   quiesce(signal: AbortSignal): Promise<void>
   /** Idempotent; ends a pull that is waiting. */

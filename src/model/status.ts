@@ -233,6 +233,14 @@ export interface KeyShare {
   share: number
 }
 
+/** The processes that share what the sources read. */
+export interface GroupStatus {
+  /** Now, this one included; null when no source can tell. */
+  members: number | null
+  /** Among how many it can be shared at most; null when unknown. */
+  mostMembers: number | null
+}
+
 export interface SelfChecks {
   /** Largest |Σ states − slots × time| / (slots × time) over the stages; more than 0.01 is a defect of the meter. */
   statesError: number
@@ -262,6 +270,7 @@ export interface Status {
   places: WaitStatus[]
   sources: SourceStatus[]
   stages: StageStatus[]
+  group: GroupStatus
   checks: SelfChecks
   process: ProcessStatus
   /** The last first, 32 at most. */

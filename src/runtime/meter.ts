@@ -1,15 +1,16 @@
 /**
  * Looks at the process and the sources while a pipeline runs: memory four times a second, the sources' backlog once
- * a second. What it sees goes to the engine (heap, clock) and into the status.
+ * a second, the size of their groups every five. What it sees goes to the engine (heap, clock) and into the status.
  */
 import { getHeapStatistics } from 'node:v8'
-import type { PartitionBacklog, Source } from '../model/connector.ts'
+import type { PartitionBacklog, Source, SourceGroup } from '../model/connector.ts'
 import type { ProcessStatus, Status } from '../model/status.ts'
 import { ProcessClock } from './process-clock.ts'
 import type { Surroundings } from './status.ts'
 
 const SAMPLE_MS = 250
 const BACKLOG_EVERY = 4
+const GROUP_EVERY = 20
 /** The heap guard looks at the smallest of so many samples: garbage that a collection frees is no pressure. */
 const HEAP_SAMPLES = 4
 
@@ -31,6 +32,8 @@ export class Meter implements Surroundings {
   #heapLimitBytes = 0
   readonly #backlogs: SourceBacklog[]
   readonly #asking: boolean[]
+  readonly #groups = new Map<Source, SourceGroup>()
+  readonly #askingGroup = new Set<Source>()
   readonly #rssStartBytes = process.memoryUsage.rss()
   #rssMaxBytes = 0
   #rssBytes = 0
@@ -78,6 +81,17 @@ export class Meter implements Surroundings {
     }
   }
 
+  /** Of several sources the largest group, and the one that can be shared least. */
+  group(): Status['group'] {
+    const known = (of: keyof SourceGroup): number[] =>
+      [...this.#groups.values()].map((group) => group[of]).filter((count) => count !== null)
+    const [members, most] = [known('members'), known('mostMembers')]
+    return {
+      members: members.length > 0 ? Math.max(...members) : null,
+      mostMembers: most.length > 0 ? Math.min(...most) : null,
+    }
+  }
+
   process(): Omit<ProcessStatus, 'turnsMs'> {
     return {
       ...this.#clock.read(),
@@ -92,8 +106,10 @@ export class Meter implements Surroundings {
     this.#heapSamples.push(usedBytes)
     if (this.#heapSamples.length > HEAP_SAMPLES) this.#heapSamples.shift()
     this.#onSample({ usedBytes: Math.min(...this.#heapSamples), limitBytes })
-    if (this.#samples++ % BACKLOG_EVERY === 0)
+    if (this.#samples % BACKLOG_EVERY === 0)
       for (let index = 0; index < this.#sources.length; index += 1) void this.#askBacklog(index)
+    if (this.#samples % GROUP_EVERY === 0) for (const source of this.#sources) void this.#askGroup(source)
+    this.#samples += 1
   }
 
   #readMemory(): { used_heap_size: number; heap_size_limit: number } {
@@ -118,6 +134,18 @@ export class Meter implements Surroundings {
       // The last figure stands; a source that is in trouble says so through its pulls.
     } finally {
       this.#asking[index] = false
+    }
+  }
+
+  async #askGroup(source: Source): Promise<void> {
+    if (source.group === undefined || this.#askingGroup.has(source)) return
+    this.#askingGroup.add(source)
+    try {
+      this.#groups.set(source, await source.group(this.#abort.signal))
+    } catch {
+      // The last figure stands.
+    } finally {
+      this.#askingGroup.delete(source)
     }
   }
 }

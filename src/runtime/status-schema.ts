@@ -285,6 +285,16 @@ export const statusSchema = z
     places: z.array(place).describe('Every place where work can wait, in the order of the flow.'),
     sources: z.array(source).describe('The sources.'),
     stages: z.array(stage).describe('The stages, in the order of the flow.'),
+    group: z
+      .strictObject({
+        members: tally('Processes now, this one included.')
+          .nullable()
+          .describe('Processes now, this one included; null when no source can tell.'),
+        mostMembers: tally('Processes.')
+          .nullable()
+          .describe('Among how many the work can be shared at most; null when unknown.'),
+      })
+      .describe('The processes that share what the sources read.'),
     checks: z
       .strictObject({
         statesError: amount('Largest |Σ states − slots × time| / (slots × time); above 0.01 the meter is defective.'),

@@ -14,6 +14,8 @@ export interface Surroundings {
     readonly arrived: SourceStatus['arrived']
   }
   memory(): Status['memory']
+  /** Absent: nothing is known of other processes. */
+  group?(): Status['group']
   process(): Omit<ProcessStatus, 'turnsMs'>
 }
 
@@ -81,6 +83,7 @@ export function makeStatus({
     places: [...backlogs, ...snapshot.places],
     sources,
     stages: snapshot.stages,
+    group: meter.group?.() ?? { members: null, mostMembers: null },
     checks: snapshot.checks,
     process: { ...meter.process(), turnsMs },
     lastFailures: snapshot.lastFailures,

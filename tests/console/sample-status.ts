@@ -162,6 +162,7 @@ export function sampleStatus(seconds: number, given: Partial<Status> = {}): Stat
         states: states({ AWAIT: 0.3 * seconds, LINGER: 0.4 * seconds, IDLE: 3.3 * seconds }),
       }),
     ],
+    group: { members: 2, mostMembers: 12 },
     checks: { statesError: 0.001, littleError: 0.02 },
     process: {
       loopActiveMs: 120 * seconds,

@@ -70,7 +70,7 @@ describe('the report of a diagnosis', () => {
     for (const { name } of sampleDiagnosis().verdict.evidence) expect(text).toContain(name)
     expect(lineWith(text, 'in all')).toMatch(/1,204 {3}of 1,204 admitted/)
     expect(text).toContain('payments-3 @ 4711 fraud HG_TIMEOUT')
-    expect(text).toContain('offset 5600 waits 3.6s')
+    expect(text).toContain('@5600 waits 3.6s')
   })
 
   test('says so when the places do not add up, and when the meter disagrees with itself', () => {
@@ -146,10 +146,10 @@ test('the report says the same with colour as without', () => {
   expect(lines(stripVTControlCharacters(coloured))).toEqual(lines(report(overloadedDiagnosis(), 100)))
 })
 
-test('a flow is drawn from a diagnosis alone, its places and slots beside the names', () => {
+test('a flow is drawn from a diagnosis alone, with the slots in use on average beside the names', () => {
   const line = flowLine(flowOfDiagnosis(sampleDiagnosis()), 200)
   expect(line.map(({ text }) => text).join('')).toBe(
-    'payments ███░ 3m10s ─▶ gate ─▶ positive ─▶ fraud 64/64 ◀ BOTTLENECK ─▶ batch ─▶ enriched 4',
+    'payments ███░ 3m10s ─▶ gate ─▶ positive ─▶ fraud 17/64 ◀ BOTTLENECK ─▶ batch ─▶ enriched 0/4',
   )
 })
 

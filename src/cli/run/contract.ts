@@ -3,9 +3,8 @@
  * are recognised by their brand and never by `instanceof`: two copies of Headgate must not refuse each other.
  */
 import type { ConsoleTarget } from '../../console/server/target.ts'
-import type { Logger } from '../../model/logger.ts'
 import type { Plan } from '../../model/plan.ts'
-import type { Running } from '../../runtime/start.ts'
+import type { Running, StartOptions } from '../../runtime/start.ts'
 
 export const PIPELINE_BRAND = Symbol.for('headgate.pipeline')
 
@@ -14,7 +13,7 @@ export type StartedPipeline = Pick<Running, 'status' | 'drain' | 'stop' | 'done'
 
 export interface LoadedPipeline {
   readonly plan: Plan
-  start(options?: { log?: Logger; learned?: ReturnType<Running['learned']> }): Promise<StartedPipeline>
+  start(options?: Pick<StartOptions, 'log' | 'learned' | 'doctor'>): Promise<StartedPipeline>
 }
 
 export function isPipeline(value: unknown): value is LoadedPipeline {

@@ -19,6 +19,7 @@ export function neverStarted(pipeline: string, startedAtMs: number, error: { cod
     places: [],
     sources: [],
     stages: [],
+    group: { members: null, mostMembers: null },
     checks: { statesError: 0, littleError: 0 },
     process: {
       loopActiveMs: 0,

@@ -28,6 +28,8 @@ export interface RunOptions extends ConsoleRunOptions {
   readonly report?: string
   readonly limits?: string
   readonly drain?: number
+  readonly replicas?: number
+  readonly maxReplicas?: number
   readonly plain?: boolean
   readonly tty: boolean
   readonly interval: number
@@ -58,7 +60,8 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   const startedAtMs = Date.now()
   try {
     const learned = limits === null ? undefined : readLimits(limits, screen.log)
-    running = await pipeline.start({ log: screen.log, ...(learned === undefined ? {} : { learned }) })
+    const doctor = { replicas: options.replicas, maxReplicas: options.maxReplicas }
+    running = await pipeline.start({ log: screen.log, doctor, ...(learned === undefined ? {} : { learned }) })
   } catch (error) {
     stop.dispose()
     return couldNotStart(pipeline, startedAtMs, error, report)

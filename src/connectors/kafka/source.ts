@@ -12,6 +12,7 @@ import type {
   PullRequest,
   Source,
   SourceContext,
+  SourceGroup,
   TransactionalSource,
 } from '../../model/connector.ts'
 import { HeadgateError } from '../../model/errors.ts'
@@ -23,6 +24,7 @@ import { Fetcher } from './fetch/fetcher.ts'
 import { ClassicMembership } from './group/classic.ts'
 import { Kip848Membership } from './group/kip848.ts'
 import type { Membership } from './group/membership.ts'
+import { groupSize } from './group/size.ts'
 import { Holdings } from './holdings.ts'
 import { type KafkaSourceOptions, type SourceSettings, shownSourceOptions, sourceSettings } from './option.ts'
 import { OutOfRange } from './out-of-range.ts'
@@ -139,6 +141,11 @@ class KafkaSource<T> implements Source<T> {
 
   backlog(signal: AbortSignal): Promise<readonly PartitionBacklog[]> {
     return this.#present().backlog.count(signal)
+  }
+
+  group(signal: AbortSignal): Promise<SourceGroup> {
+    const { cluster, subscription } = this.#present()
+    return groupSize(cluster, this.#settings, subscription.topics(), signal)
   }
 
   async quiesce(): Promise<void> {

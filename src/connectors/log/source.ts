@@ -16,6 +16,7 @@ import type {
   RecordBatch,
   Source,
   SourceContext,
+  SourceGroup,
 } from '../../model/connector.ts'
 import { describe, HeadgateError } from '../../model/errors.ts'
 import { checked } from '../../model/schema-check.ts'
@@ -180,6 +181,11 @@ class LogSource<T> implements Source<T> {
       const records = Math.max(0, mark.nextOffset - Math.max(position, mark.firstOffset))
       return { partition: name, records, oldestTimestampMs: reader.timestampAt(position, mark) }
     })
+  }
+
+  /** Whoever owns the group reads all of the topic: a second process would only wait for it. */
+  async group(): Promise<SourceGroup> {
+    return { members: 1, mostMembers: 1 }
   }
 
   async quiesce(): Promise<void> {

@@ -70,10 +70,16 @@ function card(turn: TurnKnob): { node: Element; update: (knob: Knob) => void } {
       const latency = latencyMs === null ? '' : `, one try ${duration(latencyMs)}`
       const next = knob.advice === 'turn' ? ` · ${nextBottleneck(knob)}` : ''
       write(predicted, `→ ${rate(completionPerSecond)}${latency}${next}`)
-      write(sentence, knob.sentence)
+      write(sentence, reasonOf(knob))
       button.hidden = !canTurn(knob)
       write(value, `Set to ${knob.to}…`)
       write(ofWhat, ` (${knob.knob})`)
     },
   }
+}
+
+/** What its sentence says beyond the figures that stand above it. */
+function reasonOf({ sentence }: Knob): string {
+  const reason = sentence.split(': ').slice(1).join(': ')
+  return reason.charAt(0).toUpperCase() + reason.slice(1)
 }

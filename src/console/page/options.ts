@@ -62,5 +62,5 @@ function inWords(option: string, value: Value): string {
   if (typeof value === 'string') return value === '' ? 'nothing' : value
   if (option.endsWith('Ms')) return duration(value)
   if (/bytes$/i.test(option)) return bytes(value)
-  return Number.isInteger(value) ? count(value) : String(value)
+  return Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(5)))
 }

@@ -64,8 +64,6 @@ export function flowOfStatus({ sources, admission, stages }: Status, diagnosis?:
 
 export function flowOfDiagnosis(diagnosis: Diagnosis): Flow {
   const marked = markedStages(diagnosis)
-  const held = (owner: string): number | null =>
-    diagnosis.places.find((place) => place.owner === owner && /^in-/.test(place.kind))?.records ?? null
   const { queueAgeMs } = diagnosis.flow
   return {
     sources: diagnosis.sources.map(({ name, backlogRecords }) => ({
@@ -74,10 +72,11 @@ export function flowOfDiagnosis(diagnosis: Diagnosis): Flow {
       ageMs: backlogRecords === null || backlogRecords > 0 ? queueAgeMs : 0,
     })),
     gateShare: null,
-    stages: diagnosis.stages.filter(isOnTheWay).map(({ name, kind, slots }) => ({
+    stages: diagnosis.stages.filter(isOnTheWay).map(({ name, kind, slots, states }) => ({
       name,
       kind,
-      inFlight: held(name),
+      // In use on average: a write or a call of a batch is one, however many records it carries.
+      inFlight: slots === null ? null : Math.round(slots * (states.CPU + states.AWAIT + states.POOL)),
       limit: slots === null || kind === 'batch' ? null : Math.round(slots),
       bottleneck: marked.has(name),
     })),

@@ -77,7 +77,7 @@ function stages({ stages: all }: Diagnosis, width: number): readonly Line[] {
   if (all.length === 0) return []
   const name = column(
     all.map((stage) => stage.name),
-    width < 100 ? 18 : 26,
+    width < 100 ? 16 : 26,
   )
   const bar = Math.max(6, Math.min(28, width - name - 57))
   const heading: Line = [
@@ -155,15 +155,17 @@ function partitions({ partitions: all }: Diagnosis): readonly Line[] {
   const worst = all
     .toSorted((one, other) => (other.oldestMs ?? 0) - (one.oldestMs ?? 0) || other.share - one.share)
     .slice(0, MOST_ROWS)
-  const name = column(worst.map(partitionName))
+  const ofOne = new Set(all.map(({ source }) => source)).size === 1
+  const nameOf = ofOne ? ({ partition }: (typeof all)[number]): string => partition : partitionName
+  const name = column(worst.map(nameOf))
   return titled(`partitions, the oldest of ${count(all.length)}`, worst, (one) => [
-    span(`  ${left(partitionName(one), name)}`),
-    span(right(percent(one.share), 6)),
+    span(`  ${left(nameOf(one), name)}`),
+    span(right(percent(one.share), 5)),
     span(
       `  lag ${count(one.lagRecords)} · queued ${count(one.queuedRecords)} · uncommitted ${count(one.uncommittedRecords)}`,
       'dim',
     ),
-    span(one.oldestMs === null ? '' : ` · offset ${one.watermark} waits ${duration(one.oldestMs)}`, 'dim'),
+    span(one.oldestMs === null ? '' : ` · @${one.watermark} waits ${duration(one.oldestMs)}`, 'dim'),
   ])
 }
 

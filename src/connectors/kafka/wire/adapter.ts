@@ -244,6 +244,7 @@ function apisOf(library: Module): Readonly<Record<CallName, Api>> {
     }),
     heartbeat: api(12, { 4: library.heartbeatV4 }),
     leaveGroup: api(13, { 4: library.leaveGroupV4, 5: library.leaveGroupV5 }),
+    describeGroups: api(15, { 5: library.describeGroupsV5 }),
     syncGroup: api(14, { 4: library.syncGroupV4, 5: library.syncGroupV5 }),
     initProducerId: api(22, { 4: library.initProducerIdV4, 5: library.initProducerIdV5 }),
     // From version 4 on only brokers may send it.

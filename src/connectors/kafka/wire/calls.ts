@@ -239,6 +239,10 @@ export interface Calls {
       readonly reason: string | null
     }[],
   ): { readonly errorCode: number }
+  describeGroups(
+    groups: readonly string[],
+    includeAuthorizedOperations: boolean,
+  ): { readonly groups: readonly { readonly errorCode: number; readonly members: readonly unknown[] }[] }
   /** KIP-848. */
   consumerGroupHeartbeat(
     groupId: string,
