@@ -3,24 +3,29 @@
  * real engine, on seeds that no threshold has seen, beside three simpler rules that answer from the same look. Only the
  * cost of a look is measured in real time.
  */
+import { availableParallelism } from 'node:os'
 import Table from 'cli-table3'
 import { NEVER_TUNED_SEEDS, TUNING_SEEDS } from './doctor/base.ts'
 import { BASELINES, type BaselineName } from './doctor/baselines.ts'
-import { CAUSES } from './doctor/causes.ts'
-import { runControls } from './doctor/controls.ts'
+import { CAUSES, type Cause } from './doctor/causes.ts'
+import { CONTROLS, controlTasks } from './doctor/controls.ts'
 import { doctorShare } from './doctor/cost.ts'
-import { turnKnobs } from './doctor/knobs.ts'
-import { type Case, LOADS, runPairs, runSingles, SEVERITIES } from './doctor/matrix.ts'
+import { knobTasks, type Turned } from './doctor/knobs.ts'
+import { type Case, LOADS, pairTasks, SEVERITIES, singleTasks } from './doctor/matrix.ts'
+import { ONSET_SEVERITIES, onsetTasks } from './doctor/onset.ts'
+import { Pool } from './doctor/pool.ts'
 
 export interface DoctorBenchOptions {
   /** A few cases, to see that all of it runs. */
   readonly smoke: boolean
   /** On the seeds that the thresholds were chosen with. */
   readonly tuning: boolean
-  /** Only causes whose name contains this, and no controls. */
+  /** Only causes whose name contains this, and neither pairs nor controls. */
   readonly only: string
   /** How many of the five seeds. */
   readonly seeds: number
+  /** Among how many processes the matrix is divided; default: one for each core. */
+  readonly processes: number | null
   readonly json: boolean
 }
 
@@ -37,27 +42,48 @@ export interface DoctorRow {
   readonly notes: Readonly<Record<string, number>>
 }
 
-const CONTROL_MINUTES = 200
-const SMOKE_SEEDS = 1
-const PAIRS = 16
-/** Every knob is a run of its own. */
-const KNOB_SEEDS = 2
+/** What of the matrix is run. */
+interface Extent {
+  readonly seeds: readonly number[]
+  readonly causes: readonly Cause[]
+  readonly smoke: boolean
+  readonly json: boolean
+}
 
-export function doctorBench({ smoke, tuning, only, json, seeds: count }: DoctorBenchOptions): DoctorRow[] {
-  const all = tuning ? TUNING_SEEDS : NEVER_TUNED_SEEDS
-  const seeds = all.slice(0, smoke ? SMOKE_SEEDS : count)
+const CONTROL_MINUTES = 200
+const PAIRS = 16
+/** With more than even the healthy pipeline takes, a knob shows all that it brings. */
+const KNOB_LOAD = 3
+const KNOB_ERROR = 0.15
+
+export async function doctorBench(options: DoctorBenchOptions): Promise<DoctorRow[]> {
+  const { smoke, tuning, only, json, processes } = options
   const causes = CAUSES.filter(({ name }) => name.includes(only))
   if (causes.length === 0) throw new Error(`no cause's name contains '${only}'`)
-  const rows: DoctorRow[] = []
+  const seeds = (tuning ? TUNING_SEEDS : NEVER_TUNED_SEEDS).slice(0, smoke ? 1 : options.seeds)
+  const extent = { seeds, causes, smoke, json }
+  const startMs = performance.now()
+  const pool = new Pool(processes ?? availableParallelism(), say)
+  try {
+    const rows = [...(await singleRows(pool, extent)), ...(await onsetRows(pool, extent))]
+    if (only === '') rows.push(await pairRow(pool, extent), await controlRow(pool, extent))
+    rows.push(await knobRow(pool, extent))
+    rows.push(row('a look by the doctor, twice a second', 'share of the time', doctorShare(), { most: 0.01 }))
+    say(`all of it took ${((performance.now() - startMs) / 60_000).toFixed(1)} minutes`)
+    if (!json) printRows(rows)
+    return rows
+  } finally {
+    pool.close()
+  }
+}
 
-  const singles = runSingles(
-    { seeds, severities: smoke ? [0.5] : SEVERITIES, loads: smoke ? [1.2] : LOADS },
-    causes,
-    say,
-  )
+async function singleRows(pool: Pool, { seeds, causes, smoke, json }: Extent): Promise<DoctorRow[]> {
+  const shape = { seeds, severities: smoke ? [0.5] : SEVERITIES, loads: smoke ? [1.2] : LOADS }
+  const singles = await pool.performAll('single causes', singleTasks(shape, causes))
   const binding = singles.filter(({ bindsMs }) => bindsMs !== null)
+  const others = singles.filter(({ bindsMs }) => bindsMs === null)
   if (!json) printCauses(singles)
-  rows.push(
+  return [
     row(
       'binding single causes named within 10 s',
       'share',
@@ -67,16 +93,13 @@ export function doctorBench({ smoke, tuning, only, json, seeds: count }: DoctorB
       {
         'binding cases': binding.length,
         cases: singles.length,
-        'slowest, s': Math.max(0, ...binding.map(({ tookMs }) => tookMs ?? 0)) / 1000,
+        'slowest, s': most(binding.map(({ tookMs }) => tookMs ?? 0)) / 1000,
       },
     ),
     row(
       'causes that do not bind: nothing wrong said',
       'share',
-      shareOf(
-        singles.filter(({ bindsMs }) => bindsMs === null),
-        ({ quiet }) => quiet,
-      ),
+      shareOf(others, ({ quiet }) => quiet),
       {},
     ),
     row(
@@ -85,55 +108,93 @@ export function doctorBench({ smoke, tuning, only, json, seeds: count }: DoctorB
       mean(binding.map(({ flips }) => flips)),
       { most: 1 },
       {},
-      { worst: Math.max(0, ...binding.map(({ flips }) => flips)) },
+      { worst: most(binding.map(({ flips }) => flips)) },
     ),
-  )
-  if (only === '') {
-    const pairs = runPairs(seeds, smoke ? 4 : PAIRS, say).filter(({ bindsMs }) => bindsMs !== null)
-    for (const { causes: names, load, seed, said, named } of pairs)
-      if (!named) say(`pair missed: ${names}, load ${load}, seed ${seed}: ${said}`)
-    rows.push(
-      row(
-        'pairs: a binding cause named',
-        'share',
-        shareOf(pairs, ({ named }) => named),
-        { least: 0.95 },
-        baselines(pairs),
-        { pairs: pairs.length },
-      ),
-    )
-    const lastsMs = smoke ? 60_000 : (CONTROL_MINUTES * 60_000) / (seeds.length * 10)
-    const controls = runControls(seeds, lastsMs, say)
-    for (const { name, alarms } of controls)
-      for (const alarm of alarms.slice(0, 3)) say(`false alarm, ${name}, ${alarm}`)
-    const minutes = controls.reduce((sum, control) => sum + control.minutes, 0)
-    const alarms = controls.reduce((sum, control) => sum + control.alarms.length, 0)
-    rows.push(
-      row(`false alarms over ${Math.round(minutes)} healthy minutes`, 'alarms', alarms, { most: 0 }, {}, { minutes }),
-    )
+  ]
+}
+
+async function onsetRows(pool: Pool, { seeds, causes, smoke }: Extent): Promise<DoctorRow[]> {
+  const onsets = await pool.performAll('begun in mid-run', onsetTasks(seeds, smoke ? [0.2] : ONSET_SEVERITIES, causes))
+  const shown = onsets.filter(({ showedMs }) => showedMs !== null)
+  for (const each of onsets) {
+    const where = `begun in mid-run, ${each.cause}, ${each.left} left, seed ${each.seed}`
+    if (each.early) say(`${where}: said something before it began`)
+    if (each.showedMs !== null && !each.named) say(`${where}: not named in time, said ${each.said}`)
+    if (!each.back) say(`${where}: not taken back in time (${each.backMs === null ? 'never' : each.backMs / 1000})`)
   }
-  const turned = turnKnobs(seeds.slice(0, KNOB_SEEDS), smoke ? [0.5] : [0.5, 0.2], 3, say).filter(({ cause }) =>
-    cause.includes(only),
-  )
-  const errors = turned.map(({ error }) => error).sort((one, other) => one - other)
-  for (const { cause, knob, predicted, measured, error } of turned)
-    if (error > 0.15) say(`${cause}: ${knob} predicted ${predicted.toFixed(0)}/s, measured ${measured.toFixed(0)}/s`)
-  rows.push(
+  return [
     row(
-      'predicted ÷ measured after turning a knob, 90th percentile',
-      'off by',
-      errors[Math.floor(errors.length * 0.9)] ?? null,
-      { most: 0.15 },
+      'causes that begin in mid-run, named within 10 s',
+      'share',
+      shareOf(shown, ({ named, early }) => named && !early),
+      { least: 1 },
       {},
       {
-        'knobs turned': errors.length,
-        median: errors[errors.length >> 1] ?? Number.NaN,
+        cases: onsets.length,
+        'that show': shown.length,
+        'slowest from when it shows, s': most(shown.map(({ tookMs }) => tookMs ?? 0)) / 1000,
+        'shows after the onset, at most, s': most(shown.map(({ showedMs }) => showedMs ?? 0)) / 1000,
       },
     ),
-    row('a look by the doctor, twice a second', 'share of the time', doctorShare(), { most: 0.01 }),
+    row(
+      'taken back within 10 s of being healed and worked off',
+      'share',
+      shareOf(onsets, ({ back }) => back),
+      { least: 1 },
+      {},
+      {
+        'slowest, s': most(onsets.map(({ backMs }) => backMs ?? 0)) / 1000,
+        'flips a minute while nothing changes, worst': most(onsets.map(({ flips }) => flips)),
+      },
+    ),
+  ]
+}
+
+async function pairRow(pool: Pool, { seeds, smoke }: Extent): Promise<DoctorRow> {
+  const all = await pool.performAll('pairs', pairTasks(seeds, smoke ? 4 : PAIRS))
+  const pairs = all.filter(({ bindsMs }) => bindsMs !== null)
+  for (const { causes: names, load, seed, said, named } of pairs)
+    if (!named) say(`pair missed: ${names}, load ${load}, seed ${seed}: ${said}`)
+  return row(
+    'pairs: a binding cause named',
+    'share',
+    shareOf(pairs, ({ named }) => named),
+    { least: 0.95 },
+    baselines(pairs),
+    { pairs: pairs.length, named: pairs.filter(({ named }) => named).length },
   )
-  if (!json) printRows(rows)
-  return rows
+}
+
+async function controlRow(pool: Pool, { seeds, smoke }: Extent): Promise<DoctorRow> {
+  const lastsMs = smoke ? 60_000 : (CONTROL_MINUTES * 60_000) / (seeds.length * CONTROLS.length)
+  const controls = await pool.performAll('healthy pipelines', controlTasks(seeds, lastsMs))
+  for (const { name, alarms } of controls) for (const alarm of alarms.slice(0, 3)) say(`false alarm, ${name}, ${alarm}`)
+  const minutes = controls.reduce((sum, control) => sum + control.minutes, 0)
+  const alarms = controls.reduce((sum, control) => sum + control.alarms.length, 0)
+  const flips = most(controls.map((control) => control.flips))
+  const name = `false alarms over ${Math.round(minutes)} healthy minutes`
+  return row(name, 'alarms', alarms, { most: 0 }, {}, { minutes, 'flips a minute, worst': flips })
+}
+
+async function knobRow(pool: Pool, { seeds, causes, smoke }: Extent): Promise<DoctorRow> {
+  const severities = smoke ? [0.5] : [0.5, 0.2]
+  const turned = (await pool.performAll('knobs', knobTasks(seeds, severities, KNOB_LOAD, causes))).flat()
+  turned.sort((one, other) => other.error - one.error)
+  for (const { error, ...each } of turned) if (error > KNOB_ERROR) say(knobText(each))
+  const errors = turned.map(({ error }) => error).reverse()
+  return row(
+    'predicted ÷ measured after turning a knob, 90th percentile',
+    'off by',
+    errors[Math.floor(errors.length * 0.9)] ?? null,
+    { most: KNOB_ERROR },
+    {},
+    { 'knobs turned': errors.length, median: errors[errors.length >> 1] ?? Number.NaN },
+  )
+}
+
+function knobText({ cause, left, seed, knob, predicted, measured }: Omit<Turned, 'error'>): string {
+  const off = `predicted ${predicted.toFixed(0)}/s, measured ${measured.toFixed(0)}/s`
+  return `${off}: ${cause}, ${left} left, seed ${seed}: ${knob}`
 }
 
 function row(
@@ -163,6 +224,10 @@ function baselines(
   cases: readonly { readonly baselines: Readonly<Record<BaselineName, boolean>> }[],
 ): Record<string, number> {
   return Object.fromEntries(BASELINES.map((name) => [name, shareOf(cases, (each) => each.baselines[name]) ?? 0]))
+}
+
+function most(values: readonly number[]): number {
+  return Math.max(0, ...values)
 }
 
 function mean(values: readonly number[]): number {

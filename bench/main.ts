@@ -50,7 +50,9 @@ const USAGE = `npm run bench -- <engine|log|anchor|kafka|overload|console|doctor
   --plots DIR   overload: write the plots of five scenarios into DIR, and nothing else
   --http        overload: the main scenarios on real servers over loopback HTTP beside the model, and a retry storm;
                 takes six minutes, with --smoke one
-  --tuning      doctor: on the seeds that its thresholds were chosen with`
+  --tuning      doctor: on the seeds that its thresholds were chosen with
+  --seeds N     doctor: how many of the five seeds (default 5)
+  --processes N doctor: among how many processes the matrix is divided (default: one for each core)`
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
@@ -146,6 +148,8 @@ async function main(): Promise<boolean> {
       scenario: { type: 'string', default: '' },
       algorithm: { type: 'string', default: '' },
       broker: { type: 'string' },
+      seeds: { type: 'string', default: '5' },
+      processes: { type: 'string' },
       seed: { type: 'string' },
       plots: { type: 'string' },
       http: { type: 'boolean', default: false },
@@ -160,7 +164,9 @@ async function main(): Promise<boolean> {
   }
   if (name === 'overload') return runOverload(values)
   if (name === 'doctor') {
-    const rows = doctorBench({ ...values, seeds: repeatsOf(name, values) })
+    const seeds = positive('seeds', values.seeds)
+    const processes = values.processes === undefined ? null : positive('processes', values.processes)
+    const rows = await doctorBench({ ...values, seeds, processes })
     if (values.json) console.log(JSON.stringify({ bench: 'doctor', rows }, null, 2))
     return values.smoke || rows.every(({ holds }) => holds !== false)
   }

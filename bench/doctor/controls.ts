@@ -4,6 +4,7 @@
  */
 import type { PipelineSpec } from '../../src/sim/pipeline/spec.ts'
 import { type Base, baseOf } from './base.ts'
+import type { TaskOf } from './task.ts'
 import { flipsPerMinute, type Look, watch } from './trial.ts'
 
 export interface Control {
@@ -45,23 +46,20 @@ export interface ControlResult {
   readonly flips: number
 }
 
-export function runControls(
-  seeds: readonly number[],
-  durationMs: number,
-  say: (text: string) => void,
-): ControlResult[] {
-  return CONTROLS.map((control) => {
-    const alarms: string[] = []
-    let flips = 0
-    for (const seed of seeds) {
-      const { looks } = watch(control.make(baseOf(seed, durationMs)), seed)
-      for (const look of looks) if (isAlarm(look)) alarms.push(textOf(look, seed))
-      flips = Math.max(flips, flipsPerMinute(looks, 0))
-    }
-    const minutes = (seeds.length * durationMs) / 60_000
-    say(`${control.name}: ${alarms.length} alarms in ${minutes.toFixed(0)} minutes`)
-    return { name: control.name, minutes, alarms, flips }
-  })
+export function controlTasks(seeds: readonly number[], durationMs: number): TaskOf<'control'>[] {
+  return CONTROLS.flatMap(({ name }) => seeds.map((seed) => ({ kind: 'control' as const, name, durationMs, seed })))
+}
+
+export function runControl(name: string, seed: number, durationMs: number): ControlResult {
+  const control = CONTROLS.find((each) => each.name === name)
+  if (control === undefined) throw new Error(`there is no control '${name}'`)
+  const { looks } = watch(control.make(baseOf(seed, durationMs)), seed)
+  return {
+    name,
+    minutes: durationMs / 60_000,
+    alarms: looks.filter(isAlarm).map((look) => textOf(look, seed)),
+    flips: flipsPerMinute(looks, 0),
+  }
 }
 
 const ALARMING: ReadonlySet<string> = new Set(['overload', 'retry-storm', 'stalled', 'failed'])

@@ -5,12 +5,15 @@
 import type { Knob } from '../../src/model/diagnosis.ts'
 import type { PipelineSpec } from '../../src/sim/pipeline/spec.ts'
 import { baseOf } from './base.ts'
-import { CAUSES, type Cause } from './causes.ts'
+import type { Cause } from './causes.ts'
 import { at, lastsMs } from './matrix.ts'
+import type { TaskOf } from './task.ts'
 import { count, type Look, paceAt, watch } from './trial.ts'
 
 export interface Turned {
   readonly cause: string
+  readonly left: number
+  readonly seed: number
   readonly knob: string
   readonly advice: Knob['advice']
   readonly predicted: number
@@ -21,25 +24,18 @@ export interface Turned {
 
 const PACE_MS = 8000
 
-export function turnKnobs(
+export function knobTasks(
   seeds: readonly number[],
   severities: readonly number[],
   load: number,
-  say: (text: string) => void,
-): Turned[] {
-  const turned: Turned[] = []
-  for (const cause of CAUSES) {
-    for (const seed of seeds) for (const left of severities) turned.push(...turnAll(cause, left, load, seed))
-    const mine = turned.filter((each) => each.cause === cause.name)
-    if (mine.length > 0)
-      say(
-        `${cause.name}: ${mine.length} knobs turned, worst ${(100 * Math.max(...mine.map(({ error }) => error))).toFixed(0)} %`,
-      )
-  }
-  return turned
+  causes: readonly Cause[],
+): TaskOf<'knobs'>[] {
+  return causes.flatMap(({ name: cause }) =>
+    seeds.flatMap((seed) => severities.map((left) => ({ kind: 'knobs' as const, cause, left, load, seed }))),
+  )
 }
 
-function turnAll(cause: Cause, left: number, load: number, seed: number): Turned[] {
+export function turnAll(cause: Cause, left: number, load: number, seed: number): Turned[] {
   const base = baseOf(seed, lastsMs([cause]))
   const spec = at(cause.plant(base, left), base.capacity * load)
   const { diagnosis, atMs } = watch(spec, seed).looks.at(-1) as Look
@@ -54,6 +50,8 @@ function turnAll(cause: Cause, left: number, load: number, seed: number): Turned
     return [
       {
         cause: cause.name,
+        left,
+        seed,
         knob: knob.sentence,
         advice: knob.advice,
         predicted,

@@ -7,6 +7,7 @@ import type { PipelineSpec } from '../../src/sim/pipeline/spec.ts'
 import { type Base, baseOf } from './base.ts'
 import { type BaselineName, baselineAnswers } from './baselines.ts'
 import { CAUSES, type Cause } from './causes.ts'
+import type { TaskOf } from './task.ts'
 import {
   type Answer,
   bindsFromMs,
@@ -48,20 +49,12 @@ const LASTS_MS = 22_000
 /** A key or a partition holds others back only once its records fill the look-ahead. */
 const SKEW_LASTS_MS = 60_000
 
-export function runSingles(
-  { seeds, severities, loads }: Shape,
-  causes: readonly Cause[],
-  say: (text: string) => void,
-): Case[] {
-  const cases: Case[] = []
-  for (const cause of causes) {
-    for (const seed of seeds)
-      for (const left of severities) for (const load of loads) cases.push(runSingle(cause, left, load, seed))
-    const mine = cases.filter((each) => each.cause === cause.name)
-    const binding = mine.filter(({ bindsMs }) => bindsMs !== null)
-    say(`${cause.name}: ${binding.filter(({ named }) => named).length} of ${binding.length} binding cases named`)
-  }
-  return cases
+export function singleTasks({ seeds, severities, loads }: Shape, causes: readonly Cause[]): TaskOf<'single'>[] {
+  return causes.flatMap(({ name: cause }) =>
+    seeds.flatMap((seed) =>
+      severities.flatMap((left) => loads.map((load) => ({ kind: 'single' as const, cause, left, load, seed }))),
+    ),
+  )
 }
 
 const references = new Map<string, ReturnType<typeof count>>()
@@ -77,16 +70,18 @@ function reference(spec: PipelineSpec, seed: number): ReturnType<typeof count> {
 }
 
 export function lastsMs(causes: readonly Cause[]): number {
-  return causes.some(({ kinds }) => kinds.includes('key-skew') || kinds.includes('partition-skew'))
-    ? SKEW_LASTS_MS
-    : LASTS_MS
+  return causes.some(isSkew) ? SKEW_LASTS_MS : LASTS_MS
+}
+
+export function isSkew({ kinds }: Cause): boolean {
+  return kinds.includes('key-skew') || kinds.includes('partition-skew')
 }
 
 export function at(spec: PipelineSpec, perSecond: number): PipelineSpec {
   return { ...spec, source: { ...spec.source, perSecond } }
 }
 
-function runSingle(cause: Cause, left: number, load: number, seed: number): Case {
+export function runSingle(cause: Cause, left: number, load: number, seed: number): Case {
   const base = baseOf(seed, lastsMs([cause]))
   const arrivals = base.capacity * load
   const healthy = reference(at(base.spec, arrivals), seed)
@@ -127,8 +122,8 @@ export interface PairCase extends Omit<Case, 'cause' | 'left'> {
 }
 
 /** Two causes at once, of different severity. Right is whichever binds when the other stays. */
-export function runPairs(seeds: readonly number[], pairs: number, say: (text: string) => void): PairCase[] {
-  const cases: PairCase[] = []
+export function pairTasks(seeds: readonly number[], pairs: number): TaskOf<'pair'>[] {
+  const tasks: TaskOf<'pair'>[] = []
   for (const seed of seeds) {
     const random = new SeededRandom(seed ^ 0x9a125)
     for (let pair = 0; pair < pairs; pair += 1) {
@@ -137,16 +132,13 @@ export function runPairs(seeds: readonly number[], pairs: number, say: (text: st
       if (one === other || clash(one, other)) continue
       const left = random.next() < 0.5 ? ([0.5, 0.2] as const) : ([0.8, 0.4] as const)
       const load = random.next() < 0.5 ? 1.2 : 3
-      cases.push(runPair(one, other, left, load, seed))
+      tasks.push({ kind: 'pair', one: one.name, other: other.name, left, load, seed })
     }
-    say(
-      `pairs of seed ${seed}: ${cases.filter((each) => each.bindsMs !== null && each.named).length} of ${cases.filter(({ bindsMs }) => bindsMs !== null).length} named`,
-    )
   }
-  return cases
+  return tasks
 }
 
-function runPair(
+export function runPair(
   one: Cause,
   other: Cause,
   [leftOne, leftOther]: readonly [number, number],

@@ -6,8 +6,8 @@
 import { describe, expect, test } from 'vitest'
 import { TUNING_SEEDS } from '../../bench/doctor/base.ts'
 import { CAUSES } from '../../bench/doctor/causes.ts'
-import { runControls } from '../../bench/doctor/controls.ts'
-import { LOADS, runSingles, SEVERITIES } from '../../bench/doctor/matrix.ts'
+import { controlTasks, runControl } from '../../bench/doctor/controls.ts'
+import { LOADS, runSingle, SEVERITIES, singleTasks } from '../../bench/doctor/matrix.ts'
 
 const LONG = process.env.HEADGATE_LONG === '1'
 const SHAPE = {
@@ -19,13 +19,12 @@ const LIMIT_MS = LONG ? 600_000 : 120_000
 /** With all severities and loads some cases are at the edge of binding, where two causes are as good. */
 const LEAST_NAMED = LONG ? 0.9 : 1
 
-const silent = (): void => {}
-
 describe('a planted cause', () => {
   test.each(CAUSES)(
     'is named where it binds: $name',
     (cause) => {
-      const binding = runSingles(SHAPE, [cause], silent).filter(({ bindsMs }) => bindsMs !== null)
+      const cases = singleTasks(SHAPE, [cause]).map(({ left, load, seed }) => runSingle(cause, left, load, seed))
+      const binding = cases.filter(({ bindsMs }) => bindsMs !== null)
       const named = binding.filter((each) => each.named)
       expect(binding.length).toBeGreaterThan(0)
       expect(named.length / binding.length, binding.map(({ said }) => said).join('; ')).toBeGreaterThanOrEqual(
@@ -39,7 +38,8 @@ describe('a planted cause', () => {
 test(
   'of healthy pipelines nothing bad is said',
   () => {
-    const controls = runControls(SHAPE.seeds, LONG ? 120_000 : 30_000, silent)
+    const tasks = controlTasks(SHAPE.seeds, LONG ? 120_000 : 30_000)
+    const controls = tasks.map(({ name, seed, durationMs }) => runControl(name, seed, durationMs))
     expect(controls.flatMap(({ name, alarms }) => alarms.map((alarm) => `${name}: ${alarm}`))).toEqual([])
   },
   LIMIT_MS,

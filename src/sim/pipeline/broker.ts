@@ -20,7 +20,7 @@ interface Line {
 
 export class Broker {
   readonly source: Source
-  readonly #spec: PipelineSpec
+  #spec: PipelineSpec
   readonly #wallMs: number
   readonly #random: SeededRandom
   readonly #lines: Line[]
@@ -43,6 +43,12 @@ export class Broker {
 
   get partitions(): readonly Line[] {
     return this.#lines
+  }
+
+  /** Arrivals and pulls are as the spec has them from now on. */
+  change(spec: PipelineSpec, nowMs: number): void {
+    this.advance(nowMs)
+    this.#spec = spec
   }
 
   /** When the next record arrives. */

@@ -17,24 +17,33 @@ export interface Answer {
 }
 
 export class Service {
-  readonly #side: CallSide
   readonly #random: SeededRandom
-  readonly #sample: () => number
+  readonly #times: SeededRandom
+  #side: CallSide
+  #sample: () => number = () => 0
   /** When each server is free; only with a bound. */
-  readonly #freeMs: number[]
-  #tokens: number
+  #freeMs: number[] = []
+  #tokens = 0
   #filledMs = 0
 
   constructor(side: CallSide, seed: number) {
     this.#side = side
     this.#random = new SeededRandom(seed ^ 0x5e7071)
+    this.#times = new SeededRandom(seed ^ 0x1a7e0c)
+    this.change(side, 0)
+  }
+
+  /** It is as `side` says from now on, with nothing queued in it. */
+  change(side: CallSide, nowMs: number): void {
     const { latencyMs, cv, servers, quotaPerSecond } = side
+    this.#side = side
     this.#sample = serviceTimeSampler(
       cv === 0 ? { kind: 'constant', meanMs: latencyMs } : { kind: 'lognormal', meanMs: latencyMs, cv },
-      new SeededRandom(seed ^ 0x1a7e0c),
+      this.#times,
     )
-    this.#freeMs = new Array<number>(servers ?? 0).fill(0)
+    this.#freeMs = new Array<number>(servers ?? 0).fill(nowMs)
     this.#tokens = (quotaPerSecond ?? 0) / 10
+    this.#filledMs = nowMs
   }
 
   send(nowMs: number): Answer | null {

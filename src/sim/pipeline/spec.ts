@@ -15,10 +15,21 @@ export interface PipelineSpec {
   readonly store: SinkSide
   readonly thread: ThreadSide
   readonly admission: { readonly records: number; readonly residenceMs: number; readonly uncommittedRecords: number }
-  /** Twice as many records for `highMs`, then as many fewer for as long; 0: evenly. */
+  /** `factor` times as many records for a while. */
   readonly burst?: { readonly factor: number; readonly fromMs: number; readonly forMs: number }
   /** Half of the partitions go and come back. */
   readonly rebalanceAtMs?: number
+  /** What it becomes while it runs, in the order of time. */
+  readonly changes?: readonly Change[]
+}
+
+/**
+ * From `atMs` on the surroundings are as `to` has them: the thread, the broker's arrivals and times, the downstream, the
+ * sink, and the rate of `enrich`. What the plan rests on (order, slots, batches, budgets) stays as it was.
+ */
+export interface Change {
+  readonly atMs: number
+  readonly to: PipelineSpec
 }
 
 export interface SourceSide {

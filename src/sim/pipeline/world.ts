@@ -33,7 +33,7 @@ type WriteOf = Extract<Command, { kind: 'write' }>
 export class PipelineWorld {
   nowMs = 0
   readonly engine: Engine
-  readonly #spec: PipelineSpec
+  #spec: PipelineSpec
   readonly #broker: Broker
   readonly #service: Service
   readonly #noise: SeededRandom
@@ -49,6 +49,9 @@ export class PipelineWorld {
   #pooled = 0
   readonly #poolLine: (() => void)[] = []
   readonly #tickets = new Map<Slot, number>()
+  /** Calls that a downstream that hangs has not answered. */
+  readonly #hung: (() => void)[] = []
+  #blocks = false
   #serial = 0
   #pull: { readonly end: () => void } | null = null
   #backlog: ReturnType<Surroundings['backlog']> = { records: null, oldestMs: null, partitions: [], arrived: null }
@@ -60,7 +63,7 @@ export class PipelineWorld {
     this.#service = new Service(spec.enrich, seed)
     this.#noise = new SeededRandom(seed ^ 0x2015e)
     const plan = planOf(spec, this.#broker.source, () => {
-      this.#owedMs += spec.parse.cpuMs
+      this.#owedMs += this.#spec.parse.cpuMs
       this.#garbage += 1
     })
     const ports = {
@@ -82,9 +85,10 @@ export class PipelineWorld {
     })
     this.at(0, () => this.#askBacklog())
     this.at(STATUS_MS, () => this.#status())
-    const { thread, rebalanceAtMs } = spec
-    if (thread.blockMs > 0) this.#again(thread.blockEveryMs, () => this.spend(thread.blockMs))
+    const { rebalanceAtMs, changes = [] } = spec
+    this.#block()
     if (rebalanceAtMs !== undefined) this.at(rebalanceAtMs, () => this.#revokeHalf())
+    for (const { atMs, to } of changes) this.at(atMs, () => this.#become(to))
   }
 
   /** To the end of the spec's time. */
@@ -110,11 +114,29 @@ export class PipelineWorld {
     this.#cpuMs += ms
   }
 
-  #again(everyMs: number, happen: () => void): void {
-    this.at(everyMs * (0.5 + this.#noise.next()), () => {
-      happen()
-      this.#again(everyMs, happen)
+  /** Code of no stage keeps the thread again and again, for as long as the spec has it. */
+  #block(): void {
+    const { blockMs, blockEveryMs } = this.#spec.thread
+    this.#blocks = blockMs > 0
+    if (!this.#blocks) return
+    this.at(blockEveryMs * (0.5 + this.#noise.next()), () => {
+      this.spend(this.#spec.thread.blockMs)
+      this.#block()
     })
+  }
+
+  #become(spec: PipelineSpec): void {
+    const { enrich, thread } = this.#spec
+    this.#spec = spec
+    this.#broker.change(spec, this.nowMs)
+    this.#service.change(spec.enrich, this.nowMs)
+    // As full as it was.
+    this.#garbage *= spec.thread.gcEveryRecords / thread.gcEveryRecords
+    const { ratePerSecond } = spec.enrich
+    if (ratePerSecond !== null && ratePerSecond !== enrich.ratePerSecond)
+      this.engine.setLimits({ stages: { enrich: { perSecond: ratePerSecond } } })
+    if (!this.#blocks) this.#block()
+    for (const send of this.#hung.splice(0)) send()
   }
 
   // ── The thread ───────────────────────────────────────────────────────────
@@ -193,7 +215,12 @@ export class PipelineWorld {
 
   #send(slot: Slot, ticket: number): void {
     const answer = this.#service.send(this.nowMs)
-    if (answer === null) return
+    if (answer === null) {
+      this.#hung.push(() => {
+        if (this.#tickets.get(slot) === ticket) this.#send(stage, slot, ticket)
+      })
+      return
+    }
     this.at(answer.atMs - this.nowMs, () => {
       this.spend(this.#spec.thread.afterCallMs)
       if (this.#spec.enrich.pool !== null) {
