@@ -12,7 +12,7 @@ import { CONTROLS, controlTasks } from './doctor/controls.ts'
 import { doctorShare } from './doctor/cost.ts'
 import { knobTasks, type Turned } from './doctor/knobs.ts'
 import { type Case, LOADS, pairTasks, SEVERITIES, singleTasks } from './doctor/matrix.ts'
-import { ONSET_SEVERITIES, onsetTasks } from './doctor/onset.ts'
+import { onsetTasks } from './doctor/onset.ts'
 import { Pool } from './doctor/pool.ts'
 
 export interface DoctorBenchOptions {
@@ -113,8 +113,8 @@ async function singleRows(pool: Pool, { seeds, causes, smoke, json }: Extent): P
   ]
 }
 
-async function onsetRows(pool: Pool, { seeds, causes, smoke }: Extent): Promise<DoctorRow[]> {
-  const onsets = await pool.performAll('begun in mid-run', onsetTasks(seeds, smoke ? [0.2] : ONSET_SEVERITIES, causes))
+async function onsetRows(pool: Pool, { seeds, causes }: Extent): Promise<DoctorRow[]> {
+  const onsets = await pool.performAll('begun in mid-run', onsetTasks(seeds, causes))
   const shown = onsets.filter(({ showedMs }) => showedMs !== null)
   for (const each of onsets) {
     const where = `begun in mid-run, ${each.cause}, ${each.left} left, seed ${each.seed}`

@@ -59,7 +59,7 @@ export function singleTasks({ seeds, severities, loads }: Shape, causes: readonl
 
 const references = new Map<string, ReturnType<typeof count>>()
 
-function reference(spec: PipelineSpec, seed: number): ReturnType<typeof count> {
+export function reference(spec: PipelineSpec, seed: number): ReturnType<typeof count> {
   const key = `${seed} ${JSON.stringify(spec)}`
   let looks = references.get(key)
   if (looks === undefined) {
@@ -171,7 +171,7 @@ function clash(one: Cause, other: Cause): boolean {
 }
 
 /** Each side's changes against the base. */
-function merge({ spec }: Base, one: PipelineSpec, other: PipelineSpec): PipelineSpec {
+export function merge({ spec }: Base, one: PipelineSpec, other: PipelineSpec): PipelineSpec {
   const merged: Record<string, unknown> = {}
   for (const part of Object.keys(spec) as (keyof PipelineSpec)[]) {
     const was = spec[part] as unknown

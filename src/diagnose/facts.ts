@@ -69,6 +69,8 @@ export interface Facts {
   /** Records that wait, in the brokers and here, and for how long that is work. */
   readonly waiting: number
   readonly waitingSeconds: number
+  /** Records that wait here. */
+  readonly waitingHere: number
   /** More waits than a pipeline that keeps up has waiting: only then is there a bottleneck to look for. */
   readonly behind: boolean
   /** Nothing has completed for so long, while something was in flight. */
@@ -85,7 +87,7 @@ export interface Facts {
 }
 
 /** What waits for less than this is no queue. */
-const LEAST_WAIT_SECONDS = 0.5
+export const LEAST_WAIT_SECONDS = 0.5
 const LEAST_WAITING = 20
 /** A queue of few records counts when they are much work. */
 const LONG_WAIT_SECONDS = 30
@@ -106,7 +108,8 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number,
     0,
   )
   const stages = window.stages.map((stage) => stageFacts(stage, perSecond))
-  const waiting = (backlog ?? 0) + waitingHere(status)
+  const here = waitingIn(status)
+  const waiting = (backlog ?? 0) + here
   const waitingSeconds = waiting === 0 ? 0 : perSecond > 0 ? waiting / perSecond : Number.POSITIVE_INFINITY
   const stagesCpu = stages.reduce((sum, { window: { cpuMs } }) => sum + cpuMs, 0) / window.ms
   const engine = Math.max(0, turns - stagesCpu)
@@ -119,6 +122,7 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number,
     backlog,
     waiting,
     waitingSeconds,
+    waitingHere: here,
     behind:
       pushedBack ||
       (waitingSeconds > LEAST_WAIT_SECONDS && waiting >= LEAST_WAITING) ||
@@ -136,7 +140,7 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number,
 /** What is worked on does not wait, and a batch fills up. */
 const WAITS: ReadonlySet<PlaceKind> = new Set(['prefetch', 'queue', 'lanes', 'backoff'])
 
-function waitingHere({ places }: Status): number {
+function waitingIn({ places }: Status): number {
   return places.reduce((sum, { kind, records }) => sum + (WAITS.has(kind) ? (records ?? 0) : 0), 0)
 }
 

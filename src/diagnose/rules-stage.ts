@@ -89,7 +89,7 @@ export function stageFindings(facts: Facts, stage: StageFacts): Finding[] {
 }
 
 /** Then no slot and no downstream could bring more, whatever the guard that was met last is called. */
-function runsAtItsRate({ window: { attempts, status } }: StageFacts): boolean {
+export function runsAtItsRate({ window: { attempts, status } }: StageFacts): boolean {
   const { perSecond: rate } = status.settings
   return rate !== null && attempts >= rate * AT_RATE
 }

@@ -3,33 +3,92 @@
  * thread that is busy makes every downstream look slow; the source comes last, because it is held back by all others.
  * `rules-stage.ts` says why a stage holds back what waits before it.
  */
-import type { Evidence } from '../model/diagnosis.ts'
+import type { CauseKind, Evidence } from '../model/diagnosis.ts'
 import type { SourceStatus } from '../model/status.ts'
 import { milliseconds, perSecond, plain, share } from './evidence.ts'
-import type { Facts, StageFacts } from './facts.ts'
+import { type Facts, LEAST_WAIT_SECONDS, type StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { outageFinding } from './outage.ts'
-import { FEW_RECORDS, stageFindings } from './rules-stage.ts'
+import { FEW_RECORDS, runsAtItsRate, stageFindings } from './rules-stage.ts'
 
 const LOOP_BUSY = 0.9
 const LEAST_CPU_PER_BUSY = 0.75
 const HEAP_FULL = 0.85
 const MUCH_GARBAGE = 0.25
+/** With so much of its time left, a thread keeps no answer waiting for long. */
+const LOOP_AT_EASE = 0.75
+/** Of the present records: a full thread has no time for so many, one at ease has it for more than these. */
+const LEAST_ROOM = 1.25
+const MUCH_ROOM = 1.5
+/** Repeats that take so much of a full thread that without them it is less busy than this are what fills it. */
+const ROOM_WITHOUT_REPEATS = 0.7
 const STALLED_MS = 5000
 /** A stage that held things back for less of the time than this is not what holds the pipeline back. */
 const LEAST_BINDING = 0.3
 const CLEARLY_BINDING = 0.6
+
+/**
+ * Kinds that rest on how long calls take, or on how many get done in a slot, a connection or a key's turn: a thread that
+ * is busy makes every call look slow.
+ */
+const SEEMS_SLOW: ReadonlySet<CauseKind> = new Set([
+  'downstream-latency', 'downstream-saturated', 'small-batches', 'slow-sink', 'pool-wait', 'key-skew', 'partition-skew',
+]) // biome-ignore format: a list reads better in rows
 
 /** What may be the cause, the likeliest first; empty when nothing holds the pipeline back. */
 export function findingsOf(facts: Facts): Finding[] {
   const still = outageFinding(facts) ?? stall(facts)
   if (still !== null) return [still]
   if (!facts.behind) return []
-  const found = [...processFindings(facts)]
   const stage = bindingStage(facts)
-  if (stage !== null) found.push(...stageFindings(facts, stage))
-  found.push(...sourceFindings(facts, stage !== null))
-  return found
+  const ofStage = stage === null ? [] : stageFindings(facts, stage)
+  const ofProcess = [...processFindings(facts)]
+  const ofSources = [...sourceFindings(facts, stage)]
+  const stageFirst = stage !== null && explainsItself(facts, stage, ofStage[0])
+  const held = stageFirst ? [...ofStage, ...ofProcess] : [...ofProcess, ...ofStage]
+  // A full thread takes up what a pull brings as slowly as everything else.
+  const sourceFirst = isHeldBySource(facts) && (ofProcess.length === 0 || isAtEase(facts))
+  return sourceFirst ? [...ofSources, ...held] : [...held, ...ofSources]
+}
+
+/** What a stage was found to be held by is no effect of what the process is busy with. */
+function explainsItself(facts: Facts, stage: StageFacts, first: Finding | undefined): boolean {
+  if (first === undefined || facts.heapShare > HEAP_FULL) return false
+  if (runsAtItsRate(stage)) return true
+  if (first.kind === 'retry-storm' && isFull(facts)) return withoutRepeats(facts, stage) < ROOM_WITHOUT_REPEATS
+  return SEEMS_SLOW.has(first.kind) ? isAtEase(facts) : !isFull(facts)
+}
+
+/** The thread lets nothing more through. */
+function isFull(facts: Facts): boolean {
+  return facts.window.process.loop > LOOP_BUSY && threadRoom(facts) < LEAST_ROOM
+}
+
+/** The thread keeps no answer waiting for long. */
+function isAtEase(facts: Facts): boolean {
+  return facts.window.process.loop < LOOP_AT_EASE || threadRoom(facts) > MUCH_ROOM
+}
+
+/**
+ * How many times the present records the thread has time for. What belongs to no stage takes its time whatever the
+ * records do: with most of the thread gone to it, the rest may be enough for more records than there are.
+ */
+function threadRoom({ window: { process }, unattributed }: Facts): number {
+  const own = process.loop - unattributed
+  return own > 0 ? (1 - unattributed) / own : Number.POSITIVE_INFINITY
+}
+
+/** How busy the thread would be if each record took one attempt. */
+function withoutRepeats({ window, unattributed }: Facts, stage: StageFacts): number {
+  const { counts, cpuMs } = stage.window
+  const repeats = counts.attempts > 0 ? 1 - counts.ok / counts.attempts : 0
+  return window.process.loop - (cpuMs / window.ms + unattributed) * repeats
+}
+
+/** More waits in the broker, hardly anything here, and the source is not pushed back. */
+function isHeldBySource({ sources, waitingHere, perSecond: pace }: Facts): boolean {
+  if (waitingHere > pace * LEAST_WAIT_SECONDS) return false
+  return sources.some(({ states, status: { backlogRecords } }) => (backlogRecords ?? 0) > 0 && states.BLOCKED < 0.1)
 }
 
 /** Work is in progress and none of it ends. */
@@ -158,7 +217,8 @@ function bindingStage({ stages }: Facts): StageFacts | null {
   return most
 }
 
-function* sourceFindings(facts: Facts, stageBinds: boolean): Generator<Finding> {
+function* sourceFindings(facts: Facts, stage: StageFacts | null): Generator<Finding> {
+  const stageBinds = stage !== null && !isHeldBySource(facts)
   const { sources, status, backlog, stages } = facts
   for (const { status: source, states, in: pulled } of sources) {
     const { name } = source
