@@ -29,6 +29,10 @@ export class Aim {
   readonly #measures: Measures
   readonly #baseline: Baseline
   readonly #experiment: Experiment
+  /** The last answer of `alarm`, and what it was for. */
+  #alarm = Number.NaN
+  #alarmLimit = Number.NaN
+  #alarmTolerance = Number.NaN
 
   /** `scale`: of the queue; 1 is the default. */
   constructor(scale: number, measures: Measures, baseline: Baseline, experiment: Experiment) {
@@ -47,9 +51,15 @@ export class Aim {
     return this.#scale * Math.max(LEAST_QUEUE, SMALL - SMALL_SLOPE * limit, Math.min(even, MOST_SHARE * limit))
   }
 
-  /** The rise that is an alarm. */
+  /** The rise that is an alarm. Every call asks, and the answer changes with every window at most. */
   alarm(limit: number): number {
-    return ALARM + this.queue(limit) / limit
+    const { tolerance } = this.#measures
+    if (limit !== this.#alarmLimit || tolerance !== this.#alarmTolerance) {
+      this.#alarmLimit = limit
+      this.#alarmTolerance = tolerance
+      this.#alarm = ALARM + this.queue(limit) / limit
+    }
+    return this.#alarm
   }
 
   /** A baseline that is off by the queue would move the limit by as much; the mean of four probes is twice as good. */

@@ -15,6 +15,8 @@ export class Breaker {
   readonly #maxOpenMs: number
   #state: BreakerState = 'closed'
   readonly #window = new Uint8Array(WINDOW)
+  #at = 0
+  /** Outcomes in the window. */
   #seen = 0
   #failures = 0
   #openings = 0
@@ -52,8 +54,7 @@ export class Breaker {
     if (this.#state === 'open') return
     if (this.#state === 'closed') {
       this.#record(1)
-      const outcomes = Math.min(this.#seen, WINDOW)
-      if (outcomes < MINIMUM_OUTCOMES || this.#failures < outcomes * FAILURE_SHARE) return
+      if (this.#seen < MINIMUM_OUTCOMES || this.#failures < this.#seen * FAILURE_SHARE) return
     }
     this.open(nowMs, uniform)
   }
@@ -74,15 +75,17 @@ export class Breaker {
   #close(): void {
     this.#state = 'closed'
     this.#window.fill(0)
+    this.#at = 0
     this.#seen = 0
     this.#failures = 0
     this.#openings = 0
   }
 
   #record(failure: 0 | 1): void {
-    const at = this.#seen % WINDOW
+    const at = this.#at
     this.#failures += failure - (this.#window[at] as number)
     this.#window[at] = failure
-    this.#seen += 1
+    this.#at = at + 1 === WINDOW ? 0 : at + 1
+    if (this.#seen < WINDOW) this.#seen += 1
   }
 }

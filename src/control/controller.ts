@@ -75,6 +75,8 @@ export class Controller implements Limiter {
   readonly #budget: RetryBudget
   #sequence = 0
   #nowMs: number
+  /** The time as it was last given. */
+  #heardMs = Number.NaN
   /** The longest that a call took lately: none is given up as lost before several times this. */
   #longestMs = 0
   #probeSequence = 0
@@ -128,14 +130,14 @@ export class Controller implements Limiter {
    */
   admit(nowMs: number): number {
     const now = this.#advance(nowMs)
-    const waitMs = this.#gate.waitMs(now)
-    if (waitMs > 0) return this.#wait('retry-after', waitMs, now)
+    if (this.#gate.untilMs > now) return this.#wait('retry-after', this.#gate.waitMs(now), now)
     if (this.#breaker.state !== 'closed') {
       const breakerMs = this.#breaker.waitMs(now)
       if (breakerMs > 0) return this.#wait('breaker', breakerMs, now)
-    }
-    if (this.#permits.inFlight >= this.#queue.limit && this.#breaker.state === 'closed') {
-      return this.#wait('concurrency', Number.POSITIVE_INFINITY, now)
+    } else if (this.#permits.inFlight >= this.#queue.limit) {
+      this.#reason = 'concurrency'
+      this.#reasonMs = Number.POSITIVE_INFINITY
+      return Number.POSITIVE_INFINITY
     }
     const rateMs = Math.max(this.#headers.waitMs(this.#sequence, now), this.#quota.waitMs(now))
     if (rateMs > 0) return this.#wait('quota', rateMs, now)
@@ -320,6 +322,9 @@ export class Controller implements Limiter {
   // time
 
   #advance(nowMs: number): number {
+    // Most questions come at the very instant of the one before.
+    if (nowMs === this.#heardMs) return this.#nowMs
+    this.#heardMs = nowMs
     const now = this.#clock.read(nowMs)
     this.#nowMs = now
     if (now >= this.#tickMs) this.#tick(now)

@@ -37,7 +37,9 @@ export class LimitState {
   protected readonly tracking = new Tracking()
   protected readonly schedule = new ProbeSchedule()
   protected readonly aim: Aim
-  /** The limit with its fraction. */
+  /** Calls that may be in flight, a whole number: `exact` without its fraction, kept since every call asks for it. */
+  limit: number
+  /** The limit with its fraction. Only `setLimit` changes it. */
   protected exact: number
   protected phaseMs: number
   protected sequence = 0
@@ -50,12 +52,8 @@ export class LimitState {
     this.options = options
     this.aim = new Aim(options.queue, this.measures, this.baseline, this.experiment)
     this.exact = options.initial
+    this.limit = whole(options.initial)
     this.phaseMs = nowMs
-  }
-
-  /** Calls that may be in flight, a whole number. */
-  get limit(): number {
-    return Math.floor(this.exact + 1e-9)
   }
 
   /** The fast mean of latency, or what the last window found; NaN while nothing is known. */
@@ -73,6 +71,7 @@ export class LimitState {
   protected setLimit(limit: number): void {
     const { min, max } = this.options
     this.exact = limit > min ? Math.min(limit, max) : min
+    this.limit = whole(this.exact)
   }
 
   protected typicalMs(): number {
@@ -92,4 +91,8 @@ export class LimitState {
   protected restartSchedule(nowMs: number): void {
     this.schedule.restart(nowMs, this.aheadMs, this.aim.probeMs(this.exact))
   }
+}
+
+function whole(limit: number): number {
+  return Math.floor(limit + 1e-9)
 }

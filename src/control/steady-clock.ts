@@ -15,8 +15,10 @@ export class SteadyClock {
 
   /** The steady time that belongs to `nowMs`. */
   read(nowMs: number): number {
-    if (!isTime(nowMs)) return this.#givenMs + this.#aheadMs
-    if (nowMs < this.#givenMs) this.#aheadMs += this.#givenMs - nowMs
+    if (!(nowMs >= this.#givenMs && nowMs < MAX_TIME_MS)) {
+      if (!isTime(nowMs)) return this.#givenMs + this.#aheadMs
+      this.#aheadMs += this.#givenMs - nowMs
+    }
     this.#givenMs = nowMs
     return nowMs + this.#aheadMs
   }
