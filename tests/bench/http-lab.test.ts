@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { Attempts } from '../../bench/overload/http/attempts.ts'
 import { outcomeOf } from '../../bench/overload/http/client.ts'
-import { type Figures, MODEL, recoveryOf, rowsOf } from '../../bench/overload/http/compare.ts'
+import { type Figures, foundOf, MODEL, recoveryOf, rowsOf } from '../../bench/overload/http/compare.ts'
 import { LiveDownstream, type Ticket } from '../../bench/overload/http/live-downstream.ts'
 import { durationOf, HTTP_TRIALS, type HttpTrial, STORM, smokeTrials } from '../../bench/overload/http/scenarios.ts'
 import { afterShare, type StormRun, stormInModel, stormRows } from '../../bench/overload/http/storm.ts'
@@ -165,8 +165,8 @@ describe('the client’s count', () => {
 })
 
 describe('the tables', () => {
-  const figures = (goodput: number, outageAttempts = 0): Figures => ({
-    ...{ goodput, p99Ms: 100, wasted: 0, outageAttempts, recoveryMs: 2000, givenUp: 0 },
+  const figures = (goodput: number, outageAttempts = 0, foundMs = 500): Figures => ({
+    ...{ goodput, p99Ms: 100, wasted: 0, outageAttempts, recoveryMs: 2000, foundMs, givenUp: 0 },
   })
   const outage = HTTP_TRIALS.find((trial) => trial.outage !== undefined) as HttpTrial
 
@@ -177,6 +177,18 @@ describe('the tables', () => {
     expect([0.74, 0.86, Number.NaN].map(holds)).toEqual([false, false, false])
   })
 
+  test('after an outage a run is compared with those of the model that found the downstream back as late', () => {
+    const model = Array.from({ length: 99 }, (_, run) => figures(1 - run / 100, 0, run * 35))
+    const verdicts = (goodput: number, foundMs: number): (boolean | null | undefined)[] => {
+      const rows = rowsOf(outage, model, [figures(goodput, 0, foundMs)])
+      return [rows[0]?.holds, rows.at(-1)?.holds]
+    }
+    expect(verdicts(0.5, 50 * 35)).toEqual([true, true])
+    expect(verdicts(0.5, 40 * 35), 'found sooner, and yet as little').toEqual([false, true])
+    expect(verdicts(0.05, 200 * 35)[1], 'later than the model ever is').toBe(false)
+    expect(verdicts(0, Number.POSITIVE_INFINITY)[1]).toBe(false)
+  })
+
   test('the attempts of an outage hold by their number, and what has no goal has no verdict', () => {
     const rows = rowsOf(outage, [figures(0.9, 20)], [figures(0.9, 31)])
     expect(rows.map(({ name, holds }) => [name.replace(/.* · /, ''), holds])).toEqual([
@@ -185,6 +197,7 @@ describe('the tables', () => {
       ['waste', null],
       ['attempts in the outage', false],
       ['recovery', true],
+      ['found back, latest run', true],
     ])
     const free = HTTP_TRIALS.find(({ isGoal }) => !isGoal) as HttpTrial
     expect(rowsOf(free, [figures(0.9)], [figures(0.1)])[0]?.holds).toBe(null)
@@ -204,6 +217,14 @@ describe('the tables', () => {
     expect(recoveryOf(series(0, 0, 9, 9, 9, 9, 9, 0), phase)).toBe(700)
     expect(recoveryOf(series(10, 10, 10, 10, 10), phase)).toBe(500)
     expect(recoveryOf(series(0, 8, 8, 8, 8, 8, 8), phase)).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test('a downstream is found back with its first success', () => {
+    const phase = new PhaseRecord('after', 1000, 2000, 1)
+    const before = Array.from({ length: 10 }, () => 10)
+    expect(foundOf([...before, 0, 0, 1, 9], phase)).toBe(300)
+    expect(foundOf([...before, 4], phase)).toBe(100)
+    expect(foundOf([...before, 0, 0], phase)).toBe(Number.POSITIVE_INFINITY)
   })
 
   test('the storm has a verdict for each client', () => {

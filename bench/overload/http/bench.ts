@@ -28,6 +28,8 @@ export interface HttpOptions {
 
 /** Runs of the model, which cost next to nothing. */
 const MODEL_SEEDS = 9
+/** After an outage each run over HTTP is compared with those of these that are like it. */
+const MODEL_SEEDS_OF_OUTAGES = 99
 /**
  * Of several runs of one scenario, each begins so long after the one before that hardly two are busy at once: one
  * starts while another is down, and the other comes back when the one is down. Busy runs that share two cores would
@@ -70,7 +72,8 @@ async function compareAll(trials: readonly HttpTrial[], headgate: Algorithm, fir
   const several = trials.flatMap((trial) => (trial.runs === 1 ? [] : Array.from({ length: trial.runs }, () => trial)))
   await Promise.all(several.map((trial, index) => sleep(index * STAGGER_MS).then(() => run(trial, first + index))))
   const rows = trials.flatMap((trial) => {
-    const seeds = Array.from({ length: MODEL_SEEDS }, (_, index) => first + index)
+    const count = trial.outage === undefined ? MODEL_SEEDS : MODEL_SEEDS_OF_OUTAGES
+    const seeds = Array.from({ length: count }, (_, index) => first + index)
     const model = seeds.map((seed) => figuresOfModel(trial, headgate, seed))
     return rowsOf(trial, model, http.get(trial) ?? [])
   })
