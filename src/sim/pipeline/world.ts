@@ -217,7 +217,7 @@ export class PipelineWorld {
     const answer = this.#service.send(this.nowMs)
     if (answer === null) {
       this.#hung.push(() => {
-        if (this.#tickets.get(slot) === ticket) this.#send(stage, slot, ticket)
+        if (this.#tickets.get(slot) === ticket) this.#send(slot, ticket)
       })
       return
     }
