@@ -73,8 +73,8 @@ function isAtEase(facts: Facts): boolean {
  * How many times the present records the thread has time for. What belongs to no stage takes its time whatever the
  * records do: with most of the thread gone to it, the rest may be enough for more records than there are.
  */
-function threadRoom({ window: { process }, unattributed }: Facts): number {
-  const own = process.loop - unattributed
+function threadRoom({ window, unattributed }: Facts): number {
+  const own = window.process.loop - unattributed
   return own > 0 ? (1 - unattributed) / own : Number.POSITIVE_INFINITY
 }
 

@@ -4,21 +4,9 @@
  * synchronous stage between two readings of its clock.
  */
 import type { Credit, Position, WriteResult } from '../model/connector.ts'
-import type { CallPlan, SinkPlan } from '../model/plan.ts'
-import type { Slot } from './slots.ts'
+import type { SinkPlan } from '../model/plan.ts'
+import type { Caller, Slot } from './slots.ts'
 import type { Write } from './write.ts'
-
-/** A stage that asks for calls, as the world sees it. */
-export interface Caller {
-  readonly plan: CallPlan
-  /** Whether the handler could tell if it were not given a context. */
-  readonly takesContext: boolean
-  /** How long an attempt may take from now on. */
-  readonly timeoutMs: number
-  settled(slot: Slot): void
-  ran(ms: number): void
-  pooling(slot: Slot, waiting: boolean): void
-}
 
 /** A stage that asks for writes, as the world sees it. */
 export interface Writer {

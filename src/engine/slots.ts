@@ -4,11 +4,23 @@
  * with it whatever the runtime hung on it; one whose handler never settles is retired and forgotten.
  */
 import type { Permit } from '../control/limiter.ts'
+import type { CallPlan } from '../model/plan.ts'
 import type { RateLimitFigures } from '../model/rate-limit.ts'
 import type { CallLine } from './call-line.ts'
-import type { Caller } from './commands.ts'
 import type { Item } from './item.ts'
 import { Wave } from './wave.ts'
+
+/** A stage that asks for calls, and has the slots for them, as the world sees it. */
+export interface Caller {
+  readonly plan: CallPlan
+  /** Whether the handler could tell if it were not given a context. */
+  readonly takesContext: boolean
+  /** How long an attempt may take from now on. */
+  readonly timeoutMs: number
+  settled(slot: Slot): void
+  ran(ms: number): void
+  pooling(slot: Slot, waiting: boolean): void
+}
 
 const NONE = new Wave(Number.NEGATIVE_INFINITY, 0)
 

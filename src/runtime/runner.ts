@@ -3,11 +3,11 @@
  * is queued and fed to the engine in one go: one clock reading, one loop, then its commands. `start.ts` owns a runner.
  * Invariant: the engine is entered from `#pump` alone, never from within a handler.
  */
-import type { Caller, Command, Progress, Writer } from '../engine/commands.ts'
+import type { Command, Progress, Writer } from '../engine/commands.ts'
 import { Engine } from '../engine/engine.ts'
 import type { LearnedLimits } from '../engine/limiter-pool.ts'
 import type { Limits } from '../engine/limits.ts'
-import type { Slot } from '../engine/slots.ts'
+import type { Caller, Slot } from '../engine/slots.ts'
 import type { Write } from '../engine/write.ts'
 import type { Assignment, Credit, Pulled, SinkBatch, SourceProgress, Transactions } from '../model/connector.ts'
 import { classify, describe, HeadgateError } from '../model/errors.ts'

@@ -3,9 +3,9 @@
  * brokers, handlers and sinks, injects faults from a seed, and lets the oracle check every step. The same seed gives
  * the same run to the last command. After `faultsUntilMs` the world heals, and everything has to finish.
  */
-import type { Caller, Command, Progress, Writer } from '../../src/engine/commands.ts'
+import type { Command, Progress, Writer } from '../../src/engine/commands.ts'
 import { Engine } from '../../src/engine/engine.ts'
-import type { Slot } from '../../src/engine/slots.ts'
+import type { Caller, Slot } from '../../src/engine/slots.ts'
 import type { Write } from '../../src/engine/write.ts'
 import type { Credit, DeadLetter, Position, WriteOutcome, WriteResult } from '../../src/model/connector.ts'
 import { HeadgateError, overloaded, reject } from '../../src/model/errors.ts'
