@@ -24,12 +24,14 @@ export async function memberByHand(spec: SideSpec): Promise<never> {
   })
   await consumer.connect()
   await consumer.subscribe({ topics: [spec.topic], fromBeginning: true })
+  // Only one of the batches that run side by side hears that the group changes; all have to end for it.
+  let failure: unknown = null
+  consumer.on(consumer.events.GROUP_JOIN, () => (failure = null))
   const ended = new Promise<void>((resolve) => process.once('SIGTERM', resolve))
   await consumer.run({
     partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
     autoCommitInterval: COMMIT_EVERY_MS,
     eachBatch: async ({ batch, heartbeat, isRunning, isStale }) => {
-      let failure: unknown = null
       const live = (): void => {
         heartbeat().catch((error: unknown) => (failure ??= error))
       }
