@@ -30,6 +30,8 @@ import { Ticker } from './ticker.ts'
 
 /** A group that refuses to be joined is asked again after this. */
 const REJOIN_MS = 50
+/** What keeps a join from being answered is said once it has for so long: a coordinator that moves is back sooner. */
+const SAID_AFTER_MS = 3_000
 
 export class ClassicMembership implements Membership {
   readonly #context: GroupContext
@@ -192,11 +194,16 @@ export class ClassicMembership implements Membership {
     this.#subscribed = events.topics()
     // The broker keeps a member that waits in a join for as long as the rebalance may take.
     this.#aliveUntilMs = performance.now() + settings.rebalanceTimeoutMs + settings.sessionTimeoutMs
+    const beganMs = performance.now()
     const request = {
       memberId: this.#memberId,
       generation: this.#generation,
       topics: this.#subscribed,
       owned: this.#isEager ? [] : events.owned(),
+      // It is tried for as long as a rebalance may take; why in vain is to be known before.
+      failing: (failure: HeadgateError) => {
+        if (performance.now() - beganMs >= SAID_AFTER_MS) this.failure = failure
+      },
     }
     try {
       const outcome = await joinGroup(cluster, settings, request, (memberId, generation) => {
@@ -208,6 +215,7 @@ export class ClassicMembership implements Membership {
       if (outcome.kind === 'refused') return this.#refused(outcome.code)
       this.#generation = outcome.generation
       this.#counts = outcome.counts
+      this.failure = null
       this.#heard()
       const { generation, assigned } = outcome
       cluster.log.info({ generation, partitions: assigned.length }, `joined the group '${settings.group}'`)

@@ -27,6 +27,8 @@ export interface JoinRequest {
   readonly generation: number
   readonly topics: readonly string[]
   readonly owned: readonly TopicPartition[]
+  /** Hears of what keeps it from being answered, each time before it is made again. */
+  readonly failing: (failure: HeadgateError) => void
 }
 
 export type JoinOutcome =
@@ -55,7 +57,8 @@ export async function joinGroup(
   const instanceId = groupInstanceId ?? null
   const metadata = encodeSubscription(request.topics, request.owned, request.generation, rackId)
   const protocols = assignors.map((name) => ({ name, metadata }))
-  const waiting = { role: 'join', answerMs: rebalanceTimeoutMs + settings.requestTimeoutMs } as const
+  const { failing } = request
+  const waiting = { role: 'join', answerMs: rebalanceTimeoutMs + settings.requestTimeoutMs, failing } as const
   let { memberId } = request
   for (let attempt = 0; ; attempt += 1) {
     const id = memberId

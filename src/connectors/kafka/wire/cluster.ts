@@ -173,7 +173,7 @@ export class Cluster {
     call: (connection: WireConnection) => Promise<R>,
     codeOf: (answer: R) => number,
     withinMs: number,
-    { role = 'coordinator', answerMs, signal = this.signal }: CoordinatorCall = {},
+    { role = 'coordinator', answerMs, signal = this.signal, failing }: CoordinatorCall = {},
   ): Promise<R> {
     const deadline = performance.now() + withinMs
     for (let attempt = 0; ; attempt += 1) {
@@ -192,6 +192,7 @@ export class Cluster {
       }
       const pauseMs = backoffMs(attempt)
       if (signal.aborted || this.closed || performance.now() + pauseMs > deadline) throw failure
+      failing?.(failure)
       this.#log.debug({ error: failure.message, attempt }, `asking the coordinator of '${key}' again`)
       await sleep(pauseMs, signal)
       if (signal.aborted || this.closed) throw failure
@@ -280,6 +281,8 @@ export interface CoordinatorCall {
   /** How long the answer may take, milliseconds; default `requestTimeoutMs`. */
   readonly answerMs?: number
   readonly signal?: AbortSignal
+  /** Hears of each attempt that failed and is made again. */
+  readonly failing?: ((failure: HeadgateError) => void) | undefined
 }
 
 function addressOf(address: string): { host: string; port: number } {

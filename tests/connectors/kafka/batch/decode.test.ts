@@ -91,7 +91,7 @@ describe('a damaged batch', () => {
     for (const _ of [1, 2]) expect(() => reader.next()).toThrow(/at offset 77 of t\/0 .*checksum does not match/)
   })
 
-  it('is refused where it would become larger than allowed', () => {
+  it('is refused where it would become larger than allowed (kafkajs#1795)', () => {
     for (const compression of compressionsHere) {
       const batch = encodeRecordBatch([record('0'.repeat(300_000))], { ...plainEncoding, compression })
       const limited = { ...plainDecoding, codec, maxRecordBatchBytes: 100_000 }

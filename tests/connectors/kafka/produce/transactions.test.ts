@@ -1,12 +1,17 @@
 /** Transactions against a scripted coordinator: what each answer, and each answer that is lost, leads to. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
+import { BASE_SEQUENCE_AT } from '../../../../src/connectors/kafka/batch/layout.ts'
 import type { GroupProgress } from '../../../../src/connectors/kafka/commit/progress.ts'
 import { KafkaTransactions } from '../../../../src/connectors/kafka/produce/transactions.ts'
 import { Cluster } from '../../../../src/connectors/kafka/wire/cluster.ts'
 import {
   CONCURRENT_TRANSACTIONS,
+  COORDINATOR_LOAD_IN_PROGRESS,
+  COORDINATOR_NOT_AVAILABLE,
   ILLEGAL_GENERATION,
   INVALID_PRODUCER_EPOCH,
+  NOT_COORDINATOR,
   PRODUCER_FENCED,
 } from '../../../../src/connectors/kafka/wire/errors.ts'
 import type { Source, SourceProgress } from '../../../../src/model/connector.ts'
@@ -34,6 +39,12 @@ class Coordinator {
   /** What the group has stored, as `offset metadata`. */
   stored = '5 '
   epoch = -1
+  /** How often it was looked up anew. */
+  forgotten = 0
+  /** Brokers do not name the topic at the moment. */
+  hidden = false
+  /** First sequence numbers of the batches that were written. */
+  readonly sequences: number[] = []
   readonly #script: Script
 
   constructor(script: Script = {}) {
@@ -60,6 +71,10 @@ class Coordinator {
         resultsByTransaction: [{ topicResults: [{ name: 'out', resultsByPartition: [partition] }] }],
       }
     if (name === 'txnOffsetCommit') return { topics: [{ name: 'in', partitions: [partition] }] }
+    if (name === 'produce') {
+      const [{ partitions }] = given[3] as [{ partitions: [{ records: Buffer }] }]
+      this.sequences.push(partitions[0].records.readInt32BE(BASE_SEQUENCE_AT))
+    }
     if (name === 'produce')
       return { topics: [{ name: 'out', partitions: [{ index: 0, errorCode, recordErrors: [] }] }] }
     if (name === 'offsetFetch') {
@@ -80,11 +95,13 @@ class Coordinator {
         signal,
         closed: false,
       },
-      topics: { get: () => ({ leaders: [{ nodeId: 1, epoch: 0 }] }) },
+      topics: { get: () => (this.hidden ? undefined : { leaders: [{ nodeId: 1, epoch: 0 }] }) },
       any: async () => connection,
       connection: async () => connection,
       coordinator: async () => 1,
-      forgetCoordinator: () => {},
+      forgetCoordinator: () => {
+        this.forgotten += 1
+      },
       refresh: async () => {},
       onCoordinator: (_kind: number, _key: string, call: (through: typeof connection) => Promise<unknown>) =>
         call(connection),
@@ -153,6 +170,47 @@ test('an abort that the coordinator finds nothing to abort for ends with a new e
   expect(coordinator.identities).toEqual([-1n, 7n])
   expect(await write(transactions)).toBe('written')
   await transactions.commit(progressTo(9), signal)
+})
+
+test.each(['commit', 'abort'] as const)(
+  'a coordinator that dies in the middle of a transaction is looked up anew, and the %s reaches the next one (librdkafka#3779)',
+  async (end) => {
+    const rolling = [NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE, COORDINATOR_LOAD_IN_PROGRESS]
+    const coordinator = new Coordinator({ endTxn: [...rolling] })
+    const transactions = await opened(coordinator)
+    await write(transactions)
+    if (end === 'commit') await transactions.commit(progressTo(9), signal)
+    else await transactions.abort(signal)
+    expect(coordinator.asked.filter((name) => name === 'endTxn')).toHaveLength(rolling.length + 1)
+    expect(coordinator.forgotten).toBe(2)
+    // It is the same transaction that ends: no new epoch, which would abort it.
+    expect(coordinator.identities).toEqual([-1n])
+    expect(await write(transactions)).toBe('written')
+    await transactions.commit(progressTo(10), signal)
+  },
+)
+
+test('an abort whose answer is lost with the coordinator ends with a new epoch, and work goes on (librdkafka#3779)', async () => {
+  const coordinator = new Coordinator({ endTxn: [LOST] })
+  const transactions = await opened(coordinator)
+  await write(transactions)
+  await transactions.abort(signal)
+  expect(coordinator.identities).toEqual([-1n, 7n])
+  expect(await write(transactions)).toBe('written')
+  await transactions.commit(progressTo(9), signal)
+})
+
+test('sequence numbers go on behind a restarting broker that does not name the topic, or new records would pass for old ones', async () => {
+  const coordinator = new Coordinator()
+  const transactions = await opened(coordinator)
+  expect(await write(transactions)).toBe('written')
+  coordinator.hidden = true
+  const second = write(transactions)
+  await sleep(50)
+  expect(coordinator.sequences).toEqual([0])
+  coordinator.hidden = false
+  expect(await second).toBe('written')
+  expect(coordinator.sequences).toEqual([0, 1])
 })
 
 test('nothing was sent: there is nothing to abort', async () => {
