@@ -210,6 +210,48 @@ describeKafka('groups of Kafka', () => {
     expect(again[0]?.offset).toBe(2)
   })
 
+  it('go on with a partition that was taken away and came back while its records failed (parallel-consumer#857)', async () => {
+    const topic = await client.topic(2)
+    const group = newGroup()
+    const rounds = 4
+    const perRound = 60
+    const conductor = new Conductor(client, group, topic, 2)
+    await conductor.start()
+    ends.push(() => conductor.stop())
+    const seen = new Seen()
+    // What is to be tried again waits whenever the partition goes.
+    const failed = new Set<number>()
+    const perFailure = 10
+    const running = await member('churning', { topics: topic, group }, seen, async (number) => {
+      await sleep(5)
+      if (number % perFailure !== 0 || failed.has(number)) return
+      failed.add(number)
+      throw new Error('not yet')
+    })
+    for (let round = 1; round <= rounds; round += 1) {
+      for (let partition = 0; partition < 2; partition += 1) {
+        const records = Array.from({ length: perRound }, (_, at) => ({
+          key: `${partition}-${at % 20}`,
+          value: `${partition * 1_000_000 + (round - 1) * perRound + at}`,
+        }))
+        await client.append(topic, partition, records, 20)
+      }
+      await until(() => failed.size > ((round - 1) * 2 * perRound) / perFailure, 'the first failures of a round')
+      await conductor.withhold([0])
+      conductor.give([0])
+    }
+    await until(() => seen.done.size === 2 * rounds * perRound || running.status().state !== 'running', 'all results')
+    expect([running.status().error?.message, seen.done.size]).toEqual([undefined, 2 * rounds * perRound])
+    for (let partition = 0; partition < 2; partition += 1) {
+      const offset = async (): Promise<number> =>
+        Number((await client.stored(group, topic, partition))?.committedOffset)
+      await until(
+        async () => (await offset()) === rounds * perRound,
+        `the end of partition ${partition} to be committed`,
+      )
+    }
+  })
+
   it('leave a partition paused through a rebalance (reactor-kafka#237)', async () => {
     const topic = await client.topic(3)
     const group = newGroup()
