@@ -15,6 +15,7 @@ import { GROUP } from '../../../src/connectors/kafka/wire/cluster.ts'
 import type { Client } from './client.ts'
 
 const PROTOCOL = 'cooperative-sticky'
+const PATIENCE_MS = 60_000
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 interface OtherMember {
@@ -133,11 +134,11 @@ export class Conductor {
   }
 
   async #until(condition: () => boolean): Promise<void> {
-    for (let attempt = 0; attempt < 600; attempt += 1) {
-      if (condition()) return
+    const deadline = performance.now() + PATIENCE_MS
+    while (!condition()) {
+      if (performance.now() > deadline) throw new Error('the group did not come to rest')
       await pause(25)
     }
-    throw new Error('the group did not come to rest')
   }
 }
 
@@ -164,8 +165,9 @@ export class Rival {
   async take(): Promise<void> {
     this.#isOver = false
     this.#running = this.#run()
-    for (let attempt = 0; this.#owned === 0; attempt += 1) {
-      if (attempt === 600) throw new Error('nothing was handed over')
+    const deadline = performance.now() + PATIENCE_MS
+    while (this.#owned === 0) {
+      if (performance.now() > deadline) throw new Error('nothing was handed over')
       await pause(25)
     }
   }

@@ -102,12 +102,12 @@ describeKafka('groups of Kafka', () => {
     return running
   }
 
-  /** Numbers count up within each of 20 keys, which stay in their partition. */
-  async function fill(topic: string, partitions: number, count: number): Promise<void> {
+  /** Numbers count up within each of 20 keys, which stay in their partition; `from`: how many there are already. */
+  async function fill(topic: string, partitions: number, count: number, from = 0): Promise<void> {
     for (let partition = 0; partition < partitions; partition += 1) {
       const records = Array.from({ length: count }, (_, at) => ({
-        key: `${partition}-${at % 20}`,
-        value: `${partition * 1_000_000 + at}`,
+        key: `${partition}-${(from + at) % 20}`,
+        value: `${partition * 1_000_000 + from + at}`,
       }))
       await client.append(topic, partition, records, 50)
     }
@@ -118,16 +118,23 @@ describeKafka('groups of Kafka', () => {
     async (_name, kind) => {
       const topic = await client.topic(4)
       const group = newGroup()
-      // For some seconds of work: a KIP-848 group hands partitions over at its heartbeats.
-      const perPartition = 2_000
-      await fill(topic, 4, perPartition)
+      // For some seconds of work, and more when the second member has to wait longer for its part.
+      const portion = 2_000
+      let perPartition = portion
+      await fill(topic, 4, portion)
       const seen = new Seen()
       const work = (): Promise<void> => sleep(30)
       const options = { topics: topic, group, ...kind }
       await member('first', options, seen, work)
       await until(() => seen.done.size > 50, 'the first results')
       const second = await member('second', options, seen, work)
-      await until(() => seen.starts.some((start) => start.member === 'second'), 'work for the second member')
+      await until(async () => {
+        if (seen.done.size > 4 * perPartition - 2 * portion) {
+          await fill(topic, 4, portion, perPartition)
+          perPartition += portion
+        }
+        return seen.starts.some((start) => start.member === 'second')
+      }, 'work for the second member')
       await second.drain()
       await until(() => seen.done.size === 4 * perPartition, 'all results')
       expect([...seen.done.values()].filter((times) => times > 1)).toEqual([])
@@ -229,13 +236,7 @@ describeKafka('groups of Kafka', () => {
       throw new Error('not yet')
     })
     for (let round = 1; round <= rounds; round += 1) {
-      for (let partition = 0; partition < 2; partition += 1) {
-        const records = Array.from({ length: perRound }, (_, at) => ({
-          key: `${partition}-${at % 20}`,
-          value: `${partition * 1_000_000 + (round - 1) * perRound + at}`,
-        }))
-        await client.append(topic, partition, records, 20)
-      }
+      await fill(topic, 2, perRound, (round - 1) * perRound)
       await until(() => failed.size > ((round - 1) * 2 * perRound) / perFailure, 'the first failures of a round')
       await conductor.withhold([0])
       conductor.give([0])

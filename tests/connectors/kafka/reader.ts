@@ -54,6 +54,20 @@ export class Reader {
     return read
   }
 
+  /** As `read`, while brokers come and go: a pull that finds none is made again. */
+  async readThrough(count: number): Promise<SourceRecord[]> {
+    const read: SourceRecord[] = []
+    await this.until(async () => {
+      try {
+        read.push(...(await this.pull(count - read.length)))
+      } catch (error) {
+        if (!(error instanceof HeadgateError) || error.code !== 'HG_CONNECTION_LOST') throw error
+      }
+      return read.length >= count
+    }, `${count} records`)
+    return read
+  }
+
   async assigned(...names: string[]): Promise<void> {
     await this.until(() => names.every((name) => this.assignments.has(name)), `the assignment of ${names.join(', ')}`)
   }

@@ -77,10 +77,13 @@ class Reader {
     const connection = await this.#cluster.any()
     const topics = [{ name: topic, partitions: [{ index: 0, records }] }]
     // A topic that was just made has no leader yet.
-    await vi.waitFor(async () => {
-      const answer = await connection.call('produce', null, -1, 10_000, topics)
-      expect(answer.topics[0]!.partitions[0]!.errorCode).toBe(0)
-    })
+    await vi.waitFor(
+      async () => {
+        const answer = await connection.call('produce', null, -1, 10_000, topics)
+        expect(answer.topics[0]!.partitions[0]!.errorCode).toBe(0)
+      },
+      { timeout: 30_000 },
+    )
   }
 
   /** All of the topic's only partition, fetched piece by piece. */
@@ -186,7 +189,7 @@ describeKafka('what the Java producer wrote', () => {
   it("reads as Java's consumer reads it what is encoded here", async () => {
     const compressions = COMPRESSIONS.filter(isHere)
     const topics = compressions.map((compression) => `encoded-${compression}`)
-    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...kafka.brokers] })
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...kafka.brokers], retries: 10 })
     await admin.createTopics({ topics, partitions: 1, replicas: 1 })
     await admin.close()
     const written = all(produced).map(({ key, value, headers, timestampMs }) => ({ key, value, headers, timestampMs }))
@@ -229,7 +232,7 @@ describeKafka('segments from before Kafka 0.11', () => {
 
   beforeAll(async () => {
     kafka = await startKafka({ version: KAFKA_3 })
-    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...kafka.brokers] })
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...kafka.brokers], retries: 10 })
     await admin.createTopics({ topics: FORMATS.map(({ magic, how }) => `${magic}-${how}`), partitions: 1, replicas: 1 })
     await admin.close()
     const node = kafka.nodes[0]!

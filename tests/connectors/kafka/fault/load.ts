@@ -51,7 +51,7 @@ export class Load {
   /** Makes the topic. */
   static async into(brokers: readonly string[], options: LoadOptions): Promise<Load> {
     const { topic, partitions, replicas = 1 } = options
-    const admin = new Admin({ clientId: 'load', bootstrapBrokers: [...brokers] })
+    const admin = new Admin({ clientId: 'load', bootstrapBrokers: [...brokers], retries: 10 })
     await admin.createTopics({ topics: [topic], partitions, replicas })
     await admin.close()
     const cluster = await Cluster.connect(connecting(brokers), SILENT_LOGGER, never)
