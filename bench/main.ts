@@ -162,6 +162,8 @@ async function main(): Promise<boolean> {
     console.log(USAGE)
     return values.help
   }
+  // For the child processes.
+  if (values.smoke) process.env['HEADGATE_SMOKE'] = '1'
   if (name === 'overload') return runOverload(values)
   if (name === 'doctor') {
     const seeds = positive('seeds', values.seeds)
