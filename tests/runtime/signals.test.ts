@@ -15,8 +15,10 @@ describe('signals that are shared', () => {
   })
 
   test('let each of many operations listen without a warning of a leak', async () => {
-    const warnings: string[] = []
-    const onWarning = ({ name }: Error): void => void warnings.push(name)
+    let warnings = 0
+    const onWarning = ({ name }: Error): void => {
+      if (name === 'MaxListenersExceededWarning') warnings += 1
+    }
     process.on('warning', onWarning)
     const signals = new Signals()
     for (let operation = 0; operation < 40; operation += 1)
@@ -24,6 +26,6 @@ describe('signals that are shared', () => {
     // A warning is emitted in a later tick.
     await new Promise((resolve) => setImmediate(resolve))
     process.off('warning', onWarning)
-    expect(warnings).toEqual([])
+    expect(warnings).toBe(0)
   })
 })

@@ -129,7 +129,7 @@ describe('fencing', () => {
     await own(log, stranger(reader.epoch() + 1))
     vi.advanceTimersByTime(2_000)
     await log.append('t', [{ value: 'x' }])
-    await vi.waitFor(() => expect(reader.lost).toEqual([['t/0']]))
+    await vi.waitFor(() => expect(reader.lost).toEqual([['t/0']]), { timeout: 30_000 })
   })
 
   it('refuses a stale epoch, an unknown partition and an offset beyond the end, and stores none of the commit', async () => {
