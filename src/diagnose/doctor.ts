@@ -65,6 +65,8 @@ export class Doctor {
   readonly #trend = new TrendLog()
   readonly #outages = new OutageLog()
   readonly #statuses: Status[] = []
+  /** Of the last status; null until it is asked for. */
+  #known: Facts | null = null
   readonly #scale = freshMemory()
   readonly #mayProbe: boolean
   #probedAtMs = Number.NEGATIVE_INFINITY
@@ -91,6 +93,7 @@ export class Doctor {
       this.#completed = done
       this.#lastCompletionMs = status.nowMs
     }
+    this.#known = null
     this.#trend.observe(status)
     this.#outages.observe(status)
     this.#statuses.push(status)
@@ -183,7 +186,8 @@ export class Doctor {
     const status = this.#statuses.at(-1)
     if (status === undefined) return null
     const sinceMs = status.nowMs - (this.#lastCompletionMs ?? status.nowMs)
-    return factsOf(this.#window(status), this.#trend.read(), sinceMs, this.#outages.read())
+    this.#known ??= factsOf(this.#window(status), this.#trend.read(), sinceMs, this.#outages.read())
+    return this.#known
   }
 
   /** The shortest that has enough in it; of a run that is over, all of it. */

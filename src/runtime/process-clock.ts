@@ -1,6 +1,7 @@
 /**
  * What the process did with its time: how long the event loop was busy, how long collections took, how much CPU the
- * thread was given. All are sums since `start`; reading them takes a few microseconds. `Meter` owns one.
+ * thread was given. All are sums since `start`. On some kernels asking for the CPU time takes longer than all the rest of
+ * a status, so looks that follow one another closely share one reading. `Meter` owns one.
  */
 import { constants, type PerformanceEntry, PerformanceObserver, performance } from 'node:perf_hooks'
 import type { ProcessStatus } from '../model/status.ts'
@@ -13,17 +14,22 @@ const cpuUsage: CpuUsage = (
   (process as { threadCpuUsage?: CpuUsage }).threadCpuUsage ?? (() => process.cpuUsage())
 ).bind(process)
 
+/** A window of the doctor is some seconds: this much makes no difference to it. */
+const FRESH_MS = 100
+
 export class ProcessClock {
   #gcMs = 0
   #observer: PerformanceObserver | null = null
   #loop = performance.eventLoopUtilization()
   #cpuMs = cpuMs()
+  #read: { readonly figures: Figures; readonly atMs: number } | null = null
   /** Once stopped: the figures as they were then. */
   #last: Figures | null = null
 
   start(): void {
     this.#loop = performance.eventLoopUtilization()
     this.#cpuMs = cpuMs()
+    this.#read = null
     this.#observer = new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) if (!runsWeakCallbacks(entry)) this.#gcMs += entry.duration
     })
@@ -31,12 +37,18 @@ export class ProcessClock {
   }
 
   stop(): void {
-    this.#last ??= this.read()
+    this.#last ??= this.#now()
     this.#observer?.disconnect()
   }
 
   read(): Figures {
     if (this.#last !== null) return this.#last
+    const nowMs = performance.now()
+    if (this.#read === null || nowMs - this.#read.atMs > FRESH_MS) this.#read = { figures: this.#now(), atMs: nowMs }
+    return this.#read.figures
+  }
+
+  #now(): Figures {
     const { active, idle } = performance.eventLoopUtilization(this.#loop)
     return { loopActiveMs: active, loopMs: active + idle, gcMs: this.#gcMs, cpuMs: cpuMs() - this.#cpuMs }
   }

@@ -70,7 +70,7 @@ describe('the report of a diagnosis', () => {
     for (const { name } of sampleDiagnosis().verdict.evidence) expect(text).toContain(name)
     expect(lineWith(text, 'in all')).toMatch(/1,204 {3}of 1,204 admitted/)
     expect(text).toContain('payments-3 @ 4711 fraud HG_TIMEOUT')
-    expect(text).toContain('@5600 waits 3.6s')
+    expect(text).toContain('@5600 3.6s old')
   })
 
   test('says so when the places do not add up, and when the meter disagrees with itself', () => {

@@ -162,10 +162,10 @@ function partitions({ partitions: all }: Diagnosis): readonly Line[] {
     span(`  ${left(nameOf(one), name)}`),
     span(right(percent(one.share), 5)),
     span(
-      `  lag ${count(one.lagRecords)} · queued ${count(one.queuedRecords)} · uncommitted ${count(one.uncommittedRecords)}`,
+      `  lag ${count(one.lagRecords)} · queued ${count(one.queuedRecords)} · to commit ${count(one.uncommittedRecords)}`,
       'dim',
     ),
-    span(one.oldestMs === null ? '' : ` · @${one.watermark} waits ${duration(one.oldestMs)}`, 'dim'),
+    span(one.oldestMs === null ? '' : ` · @${one.watermark} ${duration(one.oldestMs)} old`, 'dim'),
   ])
 }
 
