@@ -31,7 +31,7 @@ export class Gate {
       throw new Refusal(
         401,
         'unauthorised',
-        'this needs the token: open the link that the pipeline printed at its start, or send the header `Authorization: Bearer TOKEN`',
+        'this needs the token, and there was none or a wrong one. Open the link that the pipeline printed at its start, or send the token in the header Authorization, after the word Bearer and a blank',
       )
     }
     // A browser says where a change comes from. Without that the cookie is no proof of intent.

@@ -35,6 +35,8 @@ describe('without the token', () => {
       expect(status).toBe(401)
       expect(headers['www-authenticate']).toBe('Bearer')
       expect(body).not.toContain('orders')
+      // What it says must not look like a secret to the mask.
+      expect(body).not.toContain('***')
     }
     expect((await ask(`${path}?token=${console.token}`)).status).toBe(401)
   })
