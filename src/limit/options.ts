@@ -98,11 +98,19 @@ function usableKeys(learned: unknown, most: number): ReadonlyMap<string | null, 
 }
 
 /** Refuses what a call cannot be made with; types catch most of it. */
-export function checkCall(call: unknown, { key, signal, retry }: LimitCallOptions): void {
+export function checkCall(call: unknown, options: LimitCallOptions): void {
+  const { key, signal, retry } = options
   if (typeof call !== 'function') {
     const isPromise = typeof (call as { then?: unknown } | null | undefined)?.then === 'function'
     const hint = isPromise ? ', a call that is made already: write `limit(() => …)`' : ''
     throw invalid(`expected a function that makes the call, got ${show(call)}${hint}`)
+  }
+  if (typeof options !== 'object') throw invalid(`expected options such as { key, signal }, got ${show(options)}`)
+  for (const name in options) {
+    // One that is misspelt would be a limit that is shared by all, or a wait that nothing ends.
+    if (name !== 'key' && name !== 'signal' && name !== 'retry') {
+      throw invalid(`unknown option \`${name}\`; the options of a call are \`key\`, \`signal\`, \`retry\``)
+    }
   }
   if (key !== undefined && typeof key !== 'string') throw invalid(`key: expected a text, got ${show(key)}`)
   if (retry !== undefined && typeof retry !== 'boolean') {

@@ -4,6 +4,7 @@
  * sees exactly what it would see without it, later.
  */
 import { HeadgateError } from '../model/errors.ts'
+import { show } from '../model/option.ts'
 import type { Limit } from './limiter.ts'
 
 export interface InterceptorOptions {
@@ -45,6 +46,12 @@ export function limitInterceptor(
     throw new HeadgateError('HG_OPTION_INVALID', 'limitInterceptor: expected what `limiter()` made')
   }
   const { key: keyOf = originOf, until = 'headers' } = options
+  if (until !== 'headers' && until !== 'body') {
+    throw new HeadgateError(
+      'HG_OPTION_INVALID',
+      `limitInterceptor › until: expected 'headers' or 'body', got ${show(until)}`,
+    )
+  }
   return (dispatch) => (request, handler) => {
     const { signal } = request as DispatchedRequest
     let made = false

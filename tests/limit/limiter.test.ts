@@ -353,6 +353,18 @@ describe('what makes no sense', () => {
     ['a promise', Promise.resolve(1), undefined, 'got a Promise, a call that is made already: write `limit(() => …)`'],
     ['a number for a key', () => 1, { key: 5 }, 'limit(…): key: expected a text, got 5 (number)'],
     ['no signal', () => 1, { signal: {} }, 'limit(…): signal: expected an AbortSignal, got an object'],
+    [
+      'a text for the options',
+      () => 1,
+      'tenant',
+      'limit(…): expected options such as { key, signal }, got "tenant" (string)',
+    ],
+    [
+      'an option that is misspelt',
+      () => 1,
+      { keys: 'a' },
+      'limit(…): unknown option `keys`; the options of a call are `key`',
+    ],
     ['a number for retry', () => 1, { retry: 1 }, 'limit(…): retry: expected true or false, got 1 (number)'],
   ])('is rejected: %s', async (_, call, options, text) => {
     const error = await refused(loosely(call, options))

@@ -215,6 +215,8 @@ describe('limitInterceptor', () => {
 
   it('refuses what is no limiter', () => {
     expect(() => limitInterceptor({} as Limit)).toThrow('limitInterceptor: expected what `limiter()` made')
+    const until = 'end' as 'body'
+    expect(() => limitInterceptor(limiter(), { until })).toThrow("expected 'headers' or 'body', got \"end\" (string)")
   })
 })
 
