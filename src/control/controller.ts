@@ -303,6 +303,7 @@ export class Controller implements Limiter {
   #overloaded(sequence: number, sentMs: number, { status, retryAfterMs }: AttemptOutcome, now: number): void {
     const pauseMs = believed(retryAfterMs)
     this.#gate.close(pauseMs, now, this.#random())
+    if (pauseMs > 0) this.#queue.paused(this.#gate.untilMs)
     if (status === TOO_MANY_REQUESTS) {
       this.#queue.dropped(sequence)
       this.#quota.refused(sequence, sentMs, this.#sequence, now, pauseMs)

@@ -45,6 +45,8 @@ export class LimitState {
   protected sequence = 0
   /** Calls sent before the limit fell still show the queue that it made. */
   protected validFrom = 0
+  /** Until then what settles is no fair sample, because nothing was sent for a while. */
+  protected pausedMs = Number.NEGATIVE_INFINITY
   /** Steady time minus wall time. */
   protected aheadMs = 0
 
@@ -66,6 +68,15 @@ export class LimitState {
   setMax(max: number): void {
     this.options = { ...this.options, max, min: Math.min(this.options.min, max) }
     this.setLimit(this.exact)
+  }
+
+  /**
+   * Nothing is sent until then. What settles meanwhile are the longest calls only, and the first ones after it the
+   * shortest: the one would look like an overload, the other would lower the baseline for good.
+   */
+  paused(untilMs: number): void {
+    this.pausedMs = Math.max(this.pausedMs, untilMs + this.measures.patience * this.typicalMs())
+    this.measures.restart()
   }
 
   protected setLimit(limit: number): void {

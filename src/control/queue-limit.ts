@@ -72,9 +72,10 @@ export class QueueLimit extends LimitState {
   /** A call took `value` (a logarithm of ms): it succeeded, or it lasted so long until it was given up. */
   measured(sequence: number, nowMs: number, value: number, aheadMs: number): void {
     this.aheadMs = aheadMs
-    if (sequence >= this.validFrom) this.measures.settled(value, this.exact)
+    const isFair = nowMs >= this.pausedMs
+    if (isFair && sequence >= this.validFrom) this.measures.settled(value, this.exact)
     if (this.phase === 'track') {
-      if (nowMs >= this.#fromMs) this.measures.window.add(value)
+      if (isFair && nowMs >= this.#fromMs) this.measures.window.add(value)
     } else if (this.phase === 'slow-start') this.cohort.settled(sequence, value)
     else this.experiment.measured(sequence, nowMs, value)
     this.step(nowMs)

@@ -5,6 +5,8 @@ import { Controller } from '../../src/control/controller.ts'
 import type { ControllerOptions } from '../../src/control/controller-options.ts'
 import type { AttemptOutcome } from '../../src/control/limiter.ts'
 import { HeadgateError } from '../../src/model/errors.ts'
+import { simulate } from '../../src/sim/run.ts'
+import type { Conditions } from '../../src/sim/scenario.ts'
 import { Toy } from './toy-downstream.ts'
 
 function started(options: ControllerOptions = {}): Toy {
@@ -111,6 +113,33 @@ describe('the controller leaves a downstream alone', () => {
     expect(toy.run(60_000)).toBeGreaterThan(0.95 * 100)
     expect(refused).toBeLessThan(60)
     expect(toy.controller.snapshot().breaker, '429 says nothing about health').toBe('closed')
+  })
+
+  test('a pause by Retry-After does not lower the baseline: the first calls to settle after it are the short ones', () => {
+    const conditions: Conditions = {
+      servers: 80,
+      service: { kind: 'lognormal', meanMs: 50, cv: 0.4 },
+      network: { rttMs: 10 },
+      quota: { kind: 'bucket', perSecond: 1100, burst: 450, retryAfter: 1000 },
+    }
+    const aloneMs = 10 + 50 / Math.sqrt(1 + 0.4 ** 2)
+    const phase = { ...conditions, name: 'quota', durationMs: 40_000 }
+    for (let seed = 1; seed <= 5; seed += 1) {
+      let lowestMs = Number.POSITIVE_INFINITY
+      simulate({ name: 'pauses', phases: [phase] }, seed, () => {
+        const controller = new Controller({ seed }, 0)
+        return {
+          admit: (nowMs) => controller.admit(nowMs),
+          sent: (nowMs) => controller.sent(nowMs),
+          snapshot: () => controller.snapshot(),
+          settled: (permit, nowMs, outcome) => {
+            controller.settled(permit, nowMs, outcome)
+            if (nowMs > 5000) lowestMs = Math.min(lowestMs, controller.snapshot().baselineMs ?? lowestMs)
+          },
+        }
+      })
+      expect(lowestMs).toBeGreaterThan(0.88 * aloneMs)
+    }
   })
 
   test('what the RateLimit headers leave is not exceeded', () => {
