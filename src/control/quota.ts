@@ -1,15 +1,16 @@
 /**
  * The rate that a quota grants, found from its refusals (429). The rate is unbounded until the first one.
  *
- * Between two refusals a bucket is empty at both ends, so what was granted between them is what flowed in: over the
- * time between them that is the quota itself, less what overflowed while the gate was closed by Retry-After. That gives
- * a lower bound (over all the time) and an upper one (over the time that the gate was open), and the pace is set
- * between them, so that the second refusal mostly ends the search. A pace that has been clean for a while is raised
- * slowly, then faster, until the next refusal: then the quota has risen, or only a full bucket was emptied, and a rise
- * that ends where the last one did is taken back.
+ * At a refusal nothing is left, so each says what was granted until then by a quota of which rate and size are unknown;
+ * what the last few say together (`quota-fit.ts`) is the new pace, in the upper half of what is believed while that is
+ * wide, since a pace that is too high is found out at once and one that is too low only by raising it. A pace that has
+ * been clean for a while is raised until the next refusal, faster the less is known; where that shows the same quota
+ * again, the next try waits longer.
  * Invariant: once something has been granted, refused calls in a row pause it for at most `LONGEST_PAUSE_MS`.
  */
+import { fitQuota } from './quota-fit.ts'
 import { RateLimit } from './rate.ts'
+import { Stretch } from './stretch.ts'
 
 /** A pace below the estimate by this much is not refused on account of rounding. */
 const HOLD = 0.995
@@ -18,8 +19,8 @@ const SLOWEST = 0.02
 /** Granted calls, or time, that make an interval between refusals worth a conclusion. */
 const ENOUGH = 16
 const ENOUGH_MS = 2000
-/** How far the bounds may be apart before the search goes on sooner. */
-const UNSURE = 1.1
+/** How far what is believed may lie apart before the search goes on sooner: a try costs a Retry-After. */
+const UNSURE = 1.3
 const SEARCH_MS = 4000
 const HOLD_MS = 20_000
 /** At the most this share of the time is spent waiting for Retry-After because the quota was tried. */
@@ -29,7 +30,17 @@ const LONGEST_HOLD_MS = 60_000
 const RAMP = 0.05
 const STEEPEST_RAMP = 0.7
 const STEEPER = 1.3
-const SAME_RAMP = 1.1
+/** What is believed is passed through in about so many seconds, but at most this steeply to begin with. */
+const APART_S = 5
+const STEEP = 0.25
+/** A try that finds no more than this above what held has found the same quota. */
+const SAME = 1.05
+/** Bounds of what is believed, as shares of a pace that held and of one that was refused. */
+const SURE_SHARE = 0.9
+const LEAST_SHARE = 1 / 6
+const MOST_EVIDENCE = 4
+/** What was sent within less time is no rate. */
+const LEAST_RATE_MS = 500
 const SPACING_MS = 5
 const RAMP_STEP_MS = 50
 /** Refused calls in a row before a quota that names no time is left alone for one, and for how long. */
@@ -40,14 +51,10 @@ const LONGEST_PAUSE_MS = 2000
 export class Quota {
   readonly #pacer = new RateLimit(1, 1)
   #perSecond = Number.POSITIVE_INFINITY
-  /** Sends minus refusals, in all. */
-  #granted = 0
-  #firstMs = Number.NaN
-  /** The refusal from which the present interval counts, and how much of it the gate was closed. */
-  #anchorMs = Number.NaN
-  #anchorGranted = 0
-  #closedMs = 0
-  #closedUntilMs = Number.NEGATIVE_INFINITY
+  /** What was granted since the last refusal; null before the first call. */
+  #stretch: Stretch | null = null
+  /** The last stretches that ended with a refusal by what seems to be the present quota. */
+  readonly #evidence: Stretch[] = []
   /** Calls sent before the pace changed say nothing about it. */
   #changedAt = 0
   #changedMs = 0
@@ -57,9 +64,9 @@ export class Quota {
   /** The pace that held before it was raised; 0 while it is not being raised. */
   #held = 0
   #steepness = RAMP
+  /** How far what is believed of the quota lies apart, as a ratio. */
+  #apart = 1
   #rampedMs = 0
-  /** By what factor the pace could be raised last time, although the quota was the same. */
-  #lastRamp = 1
   /** A pace that was clean for as long as a hold; 0 when there is none, or it was refused since. */
   #sure = 0
   /** Somebody had to wait for the pace: only then does being clean mean anything. */
@@ -85,8 +92,8 @@ export class Quota {
   }
 
   sent(nowMs: number): void {
-    if (Number.isNaN(this.#firstMs)) this.#firstMs = nowMs
-    this.#granted += 1
+    this.#stretch ??= new Stretch(nowMs, Number.POSITIVE_INFINITY)
+    this.#stretch.granted(nowMs)
     if (this.#perSecond === Number.POSITIVE_INFINITY) return
     this.#pacer.take(nowMs)
     this.#advance(nowMs)
@@ -103,35 +110,24 @@ export class Quota {
 
   /** A 429 for the call with this sequence number, sent at `sentMs`. */
   refused(sequence: number, sentMs: number, latestSequence: number, nowMs: number, retryAfterMs: number): void {
-    // Calls sent after this one are not yet known to be granted.
-    const granted = Math.max(0, this.#granted - 1 - (latestSequence - sequence) - this.#anchorGranted)
-    this.#granted -= 1
     this.#retryAfterMs = Math.max(retryAfterMs, 0.8 * this.#retryAfterMs)
     this.#lastRefusalMs = Math.max(this.#lastRefusalMs, sentMs)
-    const isFirst = Number.isNaN(this.#anchorMs)
-    const sinceMs = Math.max(1, sentMs - (isFirst ? this.#firstMs : this.#anchorMs))
-    const isEnough = granted >= ENOUGH || sinceMs >= ENOUGH_MS
-    if (sequence > this.#changedAt) {
-      if (isFirst) this.#first(granted, sinceMs, retryAfterMs, latestSequence, nowMs)
-      else if (this.#held > 0) this.#endRamp(latestSequence, nowMs)
-      else if (isEnough) this.#lower(granted, sinceMs, latestSequence, nowMs)
-    }
+    const stretch = this.#stretch
+    const later = latestSequence - sequence
+    if (sequence > this.#changedAt && stretch !== null) {
+      const isEnough = stretch.calls - later > ENOUGH || sentMs - stretch.startMs >= ENOUGH_MS
+      if (this.#perSecond === Number.POSITIVE_INFINITY || this.#held > 0 || isEnough) {
+        stretch.end(sentMs, later + 1)
+        this.#conclude(stretch, latestSequence, nowMs)
+        this.#stretch = new Stretch(nowMs, 0)
+      } else stretch.refused(sentMs)
+    } else stretch?.refused(sentMs)
     this.#close(sequence, latestSequence, nowMs, retryAfterMs)
-    if (isFirst || isEnough) {
-      this.#anchorMs = sentMs
-      this.#anchorGranted += granted
-      this.#closedMs = Math.max(0, this.#closedUntilMs - nowMs)
-    }
   }
 
   /** The gate is closed now, or, when the refusal named no time and is not the first in a row, a pause begins. */
   #close(sequence: number, latestSequence: number, nowMs: number, retryAfterMs: number): void {
-    if (retryAfterMs > 0) {
-      const untilMs = nowMs + retryAfterMs
-      this.#closedMs += Math.max(0, untilMs - Math.max(nowMs, this.#closedUntilMs))
-      this.#closedUntilMs = Math.max(this.#closedUntilMs, untilMs)
-      return
-    }
+    if (retryAfterMs > 0) return
     if (sequence <= this.#pausedAt) return
     this.#streak += 1
     if (this.#streak < STREAK) return
@@ -140,23 +136,36 @@ export class Quota {
     this.#pausedAt = latestSequence
   }
 
-  /** Of the first refusal only what came before it is known; a Retry-After in whole seconds was rounded up. */
-  #first(granted: number, sinceMs: number, retryAfterMs: number, latestSequence: number, nowMs: number): void {
-    const isRounded = retryAfterMs >= 1000 && retryAfterMs % 1000 === 0
-    const closedMs = isRounded ? retryAfterMs - 500 : retryAfterMs
-    this.#setHold(UNSURE * 2)
-    this.#pace((Math.max(granted, 1) * 1000) / (sinceMs + closedMs), nowMs, latestSequence)
-  }
-
-  #lower(granted: number, sinceMs: number, latestSequence: number, nowMs: number): void {
-    const calls = Math.max(granted, 0.5)
-    const least = (calls * 1000) / sinceMs
-    const most = (calls * 1000) / Math.max(sinceMs - this.#closedMs, 0.02 * sinceMs, 1)
-    this.#setHold(most / least)
-    // Refused at a pace that had held: the quota has fallen, and what held means nothing any more.
-    if (this.#perSecond <= this.#sure) this.#sure = 0
-    const found = HOLD * Math.sqrt(Math.max(least, this.#sure) * Math.min(most, this.#perSecond))
-    this.#pace(Math.min(found, LEAST_CUT * this.#perSecond), nowMs, latestSequence)
+  /** A stretch of calls has ended with a refusal: what it says together with those before it is the new pace. */
+  #conclude(stretch: Stretch, latestSequence: number, nowMs: number): void {
+    // Where the limit held the client back, less was sent than the pace allowed.
+    const isShort = stretch.lastsMs < LEAST_RATE_MS && this.#perSecond < Number.POSITIVE_INFINITY
+    const refusedAt = isShort ? this.#perSecond : Math.min(this.#perSecond, stretch.fastest())
+    const held = this.#held
+    if (held === 0 && this.#perSecond <= this.#sure) {
+      // Refused at a pace that had held: the quota has fallen in the midst of this stretch, and what held means nothing.
+      this.#sure = 0
+      this.#evidence.length = 0
+      this.#setHold(2 * UNSURE)
+      this.#pace(LEAST_CUT * refusedAt, nowMs, latestSequence)
+      return
+    }
+    if (held > 0) this.#sure = Math.min(held, refusedAt)
+    const evidence = this.#evidence
+    evidence.push(stretch)
+    if (evidence.length > MOST_EVIDENCE) evidence.shift()
+    const low = Math.max(SURE_SHARE * this.#sure, LEAST_SHARE * refusedAt)
+    const { perSecond, apart } = fitQuota(evidence, low, refusedAt)
+    if (held > 0 && perSecond <= SAME * held) {
+      this.#apart = 1
+      this.#setHold(1)
+      this.#holdMs = Math.min(1.5 * this.#holdMs, Math.max(LONGEST_HOLD_MS, this.#retryAfterMs / LONGEST_SHARE))
+      this.#pace(Math.min(held, HOLD * perSecond), nowMs, latestSequence)
+      return
+    }
+    this.#apart = apart
+    this.#setHold(apart)
+    this.#pace(Math.min(HOLD * perSecond, LEAST_CUT * refusedAt), nowMs, latestSequence)
   }
 
   #setHold(apart: number): void {
@@ -166,22 +175,6 @@ export class Quota {
         : Math.max(HOLD_MS, Math.min(this.#holdMs, LONGEST_HOLD_MS), this.#retryAfterMs / TRIED_SHARE)
   }
 
-  #endRamp(latestSequence: number, nowMs: number): void {
-    const held = this.#held
-    const ramp = this.#perSecond / held
-    this.#sure = held
-    this.#held = 0
-    if (ramp <= SAME_RAMP * this.#lastRamp) {
-      this.#setHold(1)
-      this.#holdMs = Math.min(1.5 * this.#holdMs, Math.max(LONGEST_HOLD_MS, this.#retryAfterMs / LONGEST_SHARE))
-      this.#pace(held, nowMs, latestSequence)
-      return
-    }
-    this.#lastRamp = ramp
-    this.#setHold(2 * UNSURE)
-    this.#pace(held * Math.sqrt(ramp), nowMs, latestSequence)
-  }
-
   #advance(nowMs: number): void {
     if (this.#held > 0) {
       this.#ramp(nowMs)
@@ -189,7 +182,7 @@ export class Quota {
     }
     if (!this.#bound || nowMs - Math.max(this.#changedMs, this.#lastRefusalMs) < this.#holdMs) return
     this.#held = this.#perSecond
-    this.#steepness = RAMP
+    this.#steepness = Math.max(RAMP, Math.min(STEEP, Math.log(this.#apart) / APART_S))
     this.#rampedMs = nowMs
     this.#bound = false
   }

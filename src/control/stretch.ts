@@ -1,0 +1,124 @@
+/**
+ * The calls that a quota granted from one refusal to the next, as counts over short spans. Memory is bounded: when the
+ * spans run out, two become one. Called by `quota.ts`, read by `quota-fit.ts`. Invariant: spans cover all of the time.
+ */
+const SPANS = 64
+const SHORTEST_MS = 25
+const SECOND_MS = 1000
+const FEW = 12
+
+export class Stretch {
+  readonly #counts = new Float64Array(SPANS)
+  readonly startMs: number
+  #spanMs = SHORTEST_MS
+  #endMs: number
+  #total = 0
+  /** How much of the time at the start nothing was sent because Retry-After said so: the bucket filled meanwhile. */
+  readonly #closedMs: number
+  #second = Number.NEGATIVE_INFINITY
+  #inSecondBefore = 0
+  /** Granted in the present second of the clock, and the most in any second before. */
+  inSecond = 0
+  mostBefore = 0
+
+  /** `closedMs`: before `startMs`; Infinity where the bucket was full. */
+  constructor(startMs: number, closedMs: number) {
+    this.startMs = startMs
+    this.#endMs = startMs
+    this.#closedMs = closedMs
+  }
+
+  get lastsMs(): number {
+    return this.#endMs - this.startMs
+  }
+
+  get calls(): number {
+    return this.#total
+  }
+
+  granted(nowMs: number): void {
+    const second = Math.floor(nowMs / SECOND_MS)
+    if (second !== this.#second) {
+      this.#inSecondBefore = second === this.#second + 1 ? this.inSecond : 0
+      this.mostBefore = Math.max(this.mostBefore, this.#inSecondBefore)
+      this.#second = second
+      this.inSecond = 0
+    }
+    this.inSecond += 1
+    this.#add(nowMs, 1)
+  }
+
+  /** One that was counted was not granted after all. */
+  refused(sentMs: number): void {
+    if (sentMs < this.startMs) return
+    if (Math.floor(sentMs / SECOND_MS) === this.#second) this.inSecond -= 1
+    this.#add(sentMs, -1)
+  }
+
+  #add(atMs: number, calls: number): void {
+    this.#endMs = Math.max(this.#endMs, atMs)
+    let span = Math.floor(Math.max(0, atMs - this.startMs) / this.#spanMs)
+    while (span >= SPANS) {
+      this.#double()
+      span >>= 1
+    }
+    this.#counts[span] = (this.#counts[span] as number) + calls
+    this.#total += calls
+  }
+
+  #double(): void {
+    const counts = this.#counts
+    for (let span = 0; span < SPANS; span += 1) {
+      const both = 2 * span < SPANS ? (counts[2 * span] as number) + (counts[2 * span + 1] as number) : 0
+      counts[span] = both
+    }
+    this.#spanMs *= 2
+  }
+
+  /** It ends here: the call sent at this time was refused, and the `surplus` calls up to the latest are not known yet. */
+  end(sentMs: number, surplus: number): void {
+    const second = Math.floor(sentMs / SECOND_MS)
+    if (second === this.#second) {
+      this.inSecond -= surplus
+      this.mostBefore = Math.max(this.mostBefore, this.#inSecondBefore)
+    } else this.inSecond = this.#inSecondBefore - Math.max(0, surplus - this.inSecond)
+    this.#endMs = Math.max(this.startMs, sentMs)
+    const last = Math.min(SPANS - 1, Math.floor(this.lastsMs / this.#spanMs))
+    this.#total -= surplus
+    let sum = 0
+    for (let span = 0; span < last; span += 1) sum += this.#counts[span] as number
+    this.#counts[last] = this.#total - sum
+    for (let span = last + 1; span < SPANS; span += 1) this.#counts[span] = 0
+  }
+
+  /** The highest rate of late, over at least a few calls. */
+  fastest(): number {
+    let fastest = 0
+    let sum = 0
+    const last = Math.min(SPANS - 1, Math.floor(this.lastsMs / this.#spanMs))
+    for (let span = last; span >= 0; span -= 1) {
+      sum += this.#counts[span] as number
+      const sinceMs = Math.max(SHORTEST_MS, this.lastsMs - span * this.#spanMs)
+      if ((sinceMs >= 2 * SHORTEST_MS && sum >= FEW) || span === 0) fastest = Math.max(fastest, (sum * 1000) / sinceMs)
+    }
+    return Math.max(fastest, 1000 / Math.max(1000, this.lastsMs))
+  }
+
+  /** The most by which what was granted up to the end exceeds what flowed in at this rate, whatever the start. */
+  drained(perSecond: number): number {
+    let most = 0
+    let sum = 0
+    const last = Math.min(SPANS - 1, Math.floor(this.lastsMs / this.#spanMs))
+    for (let span = last; span >= 0; span -= 1) {
+      sum += this.#counts[span] as number
+      const sinceS = (this.lastsMs - span * this.#spanMs) / 1000
+      most = Math.max(most, sum - perSecond * sinceS)
+    }
+    return most
+  }
+
+  /** What flowed in and was not granted, if the bucket was empty before and nothing overflowed. */
+  unspent(perSecond: number): number {
+    return (perSecond * (this.#closedMs + this.lastsMs)) / 1000 - this.#total
+  }
+}
