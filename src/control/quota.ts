@@ -159,7 +159,7 @@ export class Quota {
     if (held > 0 && perSecond <= SAME * held) {
       this.#apart = 1
       this.#setHold(1)
-      this.#holdMs = Math.min(1.5 * this.#holdMs, Math.max(LONGEST_HOLD_MS, this.#retryAfterMs / LONGEST_SHARE))
+      this.#holdMs = Math.min(1.25 * this.#holdMs, Math.max(LONGEST_HOLD_MS, this.#retryAfterMs / LONGEST_SHARE))
       this.#pace(Math.min(held, HOLD * perSecond), nowMs, latestSequence)
       return
     }
