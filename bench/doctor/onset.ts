@@ -72,8 +72,7 @@ export function runOnset(cause: Cause, left: number, seed: number): OnsetCase {
   const namedMs = bindsMs === null ? null : namedAtMs(during, isRight)
   const tookMs = namedMs === null || bindsMs === null ? null : Math.max(0, namedMs - bindsMs)
   const caughtUp = looks.find(
-    ({ atMs, completed }, index) =>
-      atMs > healMs && completed >= (never[index]?.completed ?? 0) - arrivals * CAUGHT_UP_SECONDS,
+    ({ atMs, completed }) => atMs > healMs && completed >= completedBy(never, atMs) - arrivals * CAUGHT_UP_SECONDS,
   )
   const lastWord = looks.findLast(({ diagnosis: { verdict } }) => verdict.kind !== 'none')
   const ended = looks.at(-1) as Look
@@ -98,6 +97,10 @@ export function runOnset(cause: Cause, left: number, seed: number): OnsetCase {
     flips: Math.max(...steady),
     said: `${verdict.kind} ${verdict.bottleneck ?? ''}`.trim(),
   }
+}
+
+function completedBy(looks: readonly Pick<Look, 'atMs' | 'completed'>[], atMs: number): number {
+  return looks.findLast((look) => look.atMs <= atMs)?.completed ?? 0
 }
 
 /** What the plan rests on is there from the start and does no harm; what the fault does to the surroundings is not. */

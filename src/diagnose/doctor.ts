@@ -4,9 +4,10 @@
  * one that watches a pipeline; `diagnose()` makes one for statuses from a file. It reads and never steers.
  */
 import type { Candidate, Diagnosis, Profile } from '../model/diagnosis.ts'
-import type { Status } from '../model/status.ts'
+import type { DurationSums, Status } from '../model/status.ts'
 import { autoscaleOf, freshMemory, type GroupSize } from './autoscale.ts'
 import { verdictConfidence } from './confidence.ts'
+import { Eras } from './eras.ts'
 import { type Facts, factsOf } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { healthOf } from './health.ts'
@@ -64,6 +65,7 @@ export class Doctor {
   readonly #promisedAgeMs: number | null
   readonly #trend = new TrendLog()
   readonly #outages = new OutageLog()
+  readonly #eras = new Eras()
   readonly #statuses: Status[] = []
   /** Of the last status; null until it is asked for. */
   #known: Facts | null = null
@@ -99,6 +101,7 @@ export class Doctor {
     this.#statuses.push(status)
     while (this.#statuses.length > 2 && status.nowMs - (this.#statuses[1] as Status).nowMs >= LONGEST_WINDOW_MS)
       this.#statuses.shift()
+    this.#eras.observe(this.#window(status))
     this.#decide()
   }
 
@@ -186,7 +189,8 @@ export class Doctor {
     const status = this.#statuses.at(-1)
     if (status === undefined) return null
     const sinceMs = status.nowMs - (this.#lastCompletionMs ?? status.nowMs)
-    this.#known ??= factsOf(this.#window(status), this.#trend.read(), sinceMs, this.#outages.read())
+    const learned = (stage: string, durations: DurationSums): DurationSums => this.#eras.of(stage, durations)
+    this.#known ??= factsOf(this.#window(status), this.#trend.read(), sinceMs, this.#outages.read(), learned)
     return this.#known
   }
 

@@ -2,7 +2,7 @@
  * What the rules look at: a window, with the figures that need more than one window to know. `Doctor` gathers them;
  * rules, capacity model, health and words only read.
  */
-import type { PlaceKind, StageStatus, Status } from '../model/status.ts'
+import type { DurationSums, PlaceKind, StageStatus, Status, WaitStatus } from '../model/status.ts'
 import type { SourceWindow, StageWindow, Window } from './window.ts'
 
 export interface StageFacts {
@@ -99,7 +99,14 @@ const BINDING: ReadonlySet<string> = new Set([
   'dead-letter-full',
 ]) // biome-ignore format: a list reads better in rows
 
-export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number, outages: readonly Outage[]): Facts {
+/** `learned`: of a stage's sums since the start, those that are comparable with the present. */
+export function factsOf(
+  window: Window,
+  trend: Trend,
+  sinceCompletionMs: number,
+  outages: readonly Outage[],
+  learned: (stage: string, durations: DurationSums) => DurationSums,
+): Facts {
   const { to: status, completionPerSecond: perSecond } = window
   const { loop, gc, turns } = window.process
   const { heapUsedBytes, heapLimitBytes } = status.process
@@ -107,7 +114,9 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number,
     (sum, { backlogRecords }) => (sum === null || backlogRecords === null ? null : sum + backlogRecords),
     0,
   )
-  const stages = window.stages.map((stage) => stageFacts(stage, perSecond))
+  const stages = window.stages.map((stage) =>
+    stageFacts(stage, perSecond, learned(stage.status.name, stage.status.durations)),
+  )
   const here = waitingIn(status)
   const waiting = (backlog ?? 0) + here
   const waitingSeconds = waiting === 0 ? 0 : perSecond > 0 ? waiting / perSecond : Number.POSITIVE_INFINITY
@@ -137,14 +146,16 @@ export function factsOf(window: Window, trend: Trend, sinceCompletionMs: number,
   }
 }
 
-/** What is worked on does not wait, and a batch fills up. */
-const WAITS: ReadonlySet<PlaceKind> = new Set(['prefetch', 'queue', 'lanes', 'backoff'])
+const WAITS: ReadonlySet<PlaceKind> = new Set(['prefetch', 'queue', 'lanes', 'backoff', 'blocked'])
 
-function waitingIn({ places }: Status): number {
-  return places.reduce((sum, { kind, records }) => sum + (WAITS.has(kind) ? (records ?? 0) : 0), 0)
+/** What is worked on does not wait, and a batch fills up, unless it is complete and may not leave. */
+function waitingIn({ places, stages }: Status): number {
+  const held = new Set(stages.filter(({ reason }) => reason === 'blocked').map(({ name }) => name))
+  const waits = ({ kind, owner }: WaitStatus): boolean => WAITS.has(kind) || (kind === 'batch' && held.has(owner))
+  return places.reduce((sum, place) => sum + (waits(place) ? (place.records ?? 0) : 0), 0)
 }
 
-function stageFacts(window: StageWindow, perSecond: number): StageFacts {
+function stageFacts(window: StageWindow, perSecond: number, learned: DurationSums): StageFacts {
   const { status, reasons, states, slots, durations } = window
   let binding = 0
   let reason = status.reason
@@ -162,9 +173,9 @@ function stageFacts(window: StageWindow, perSecond: number): StageFacts {
     binding,
     reason,
     busySlots: (states.AWAIT + states.POOL + states.CPU) * slots,
-    ...quiet(status),
-    durationFit: fit(status, window, ({ ms }) => ms),
-    cpuFit: fit(status, window, ({ cpuMs }) => cpuMs),
+    ...quiet(status, learned),
+    durationFit: fit(learned, window, ({ ms }) => ms),
+    cpuFit: fit(learned, window, ({ cpuMs }) => cpuMs),
     meanRecords: durations.count > 0 ? durations.records / durations.count : 1,
   }
 }
@@ -174,10 +185,13 @@ const LEAST_ATTEMPTS = 8
 /** Beside so small a share of the limit an attempt finds no queue in the downstream, unless there is no room at all. */
 const QUIET_SHARE = 1 / 4
 
-function quiet({ durations, limit, limiters: [limiter] }: StageStatus): Pick<StageFacts, 'quietMs' | 'quietCount'> {
+function quiet(
+  { limit, limiters: [limiter] }: StageStatus,
+  learned: DurationSums,
+): Pick<StageFacts, 'quietMs' | 'quietCount'> {
   let count = 0
   let ms = 0
-  for (const some of durations.byInFlight) {
+  for (const some of learned.byInFlight) {
     if (count >= LEAST_ATTEMPTS && some.fromInFlight > Math.max(1, (limit ?? 1) * QUIET_SHARE)) break
     if (some.fromInFlight > (limit ?? 1) / 2) break
     count += some.count
@@ -189,9 +203,9 @@ function quiet({ durations, limit, limiters: [limiter] }: StageStatus): Pick<Sta
   return { quietMs, quietCount: count }
 }
 
-/** Through the sizes that the window saw most, and the one since the start that is farthest from it. */
+/** Through the sizes that the window saw most, and the one of this era that is farthest from it. */
 function fit(
-  { durations: { bySize } }: StageStatus,
+  { bySize }: DurationSums,
   { durations: { bySize: present } }: StageWindow,
   of: (size: { ms: number; cpuMs: number }) => number,
 ): Fit | null {

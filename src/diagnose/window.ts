@@ -147,7 +147,8 @@ function processWindow(from: Status | null, to: Status, ms: number): ProcessWind
   }
 }
 
-function durationsBetween(from: DurationSums | undefined, to: DurationSums): DurationSums {
+/** Of the second, what the first did not have yet. */
+export function durationsBetween(from: DurationSums | undefined, to: DurationSums): DurationSums {
   if (from === undefined) return to
   return {
     count: to.count - from.count,
