@@ -64,7 +64,7 @@ export function turnAll(cause: Cause, left: number, load: number, seed: number):
 
 /** The spec with the knob turned; null for one that this world does not have (more processes, a key split in two). */
 function turn(spec: PipelineSpec, cause: Cause, { setting, stage, from, to }: Knob): PipelineSpec | null {
-  const { enrich, store, batch, source, thread } = spec
+  const { enrich, store, batch, source, thread, admission } = spec
   const factor = from !== null && to !== null && from > 0 ? to / from : null
   switch (setting) {
     case 'concurrency':
@@ -95,7 +95,7 @@ function turn(spec: PipelineSpec, cause: Cause, { setting, stage, from, to }: Kn
     case 'fetch':
       return { ...spec, source: { ...source, fetchMs: source.fetchMs / 2 } }
     case 'commit':
-      return { ...spec, source: { ...source, commitMs: source.commitMs / 2 } }
+      return { ...spec, admission: { ...admission, uncommittedRecords: admission.uncommittedRecords * 2 } }
     case 'heap':
       return { ...spec, thread: { ...thread, gcEveryRecords: thread.gcEveryRecords * 4 } }
     case 'retry-budget':

@@ -61,6 +61,8 @@ function loopBound(facts: Facts, finding: Finding, turn: Turn | null): Bound {
   for (const { name, window: stage, cpuFit, meanRecords } of stages) {
     const part = stage.cpuMs / window.ms
     work -= part * (1 - factorFor(turn, 'own-code', name))
+    // What runs after an answer belongs to no stage.
+    work -= (part + unattributed - foreign) * (1 - factorFor(turn, 'retry-budget', name))
     const larger = factorFor(turn, 'batch-records', name)
     if (larger !== 1 && cpuFit !== null) {
       const { fixed, each } = cpuFit
@@ -116,11 +118,15 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
   } else if (isHere && finding.kind === 'remote-limit') {
     yield { stage: name, kind: 'remote-limit', perSecond: perSecond * faster }
     yield slotBound(facts, stage, latencyMs ?? 1, slots * more, 1)
+  } else if (isHere && finding.kind === 'retry-storm' && turn?.setting === 'retry-budget') {
+    // With nothing to repeat, the slots that repeats may not have are of use as well.
+    yield slotBound(facts, stage, latencyMs ?? 1, slots * more, Math.max(1, tries * fewerTries))
   } else if (isHere && SLOT_KINDS.has(finding.kind)) {
     yield { stage: name, kind: finding.kind, perSecond: (perSecond * more * faster) / fewerTries }
   } else if (loopBusy) {
     // What the slots let through once the thread is free: at least this, since calls take no longer then.
-    if (turn !== null && latencyMs !== null) yield slotBound(facts, stage, latencyMs, slots * more, tries)
+    if (turn !== null && latencyMs !== null)
+      yield slotBound(facts, stage, Math.min(latencyMs, quietMs ?? latencyMs), slots * more, tries)
   } else if (busySlots > 0 && !findsItsLimit(stage)) {
     yield { stage: name, kind: 'downstream-latency', perSecond: ((perSecond * slots) / busySlots) * more * faster }
   }
@@ -163,13 +169,15 @@ function slotBound(facts: Facts, stage: StageFacts, latencyMs: number, slots: nu
   return { stage: stage.name, kind: 'downstream-latency', perSecond }
 }
 
+/** Without two sizes to compare, most of a write is taken to be there however few records it carries. */
+const UNKNOWN_WRITE = { fixed: 1, each: 0.02 }
+
 function sinkBound(facts: Facts, finding: Finding, stage: StageFacts, turn: Turn | null): Bound {
   const { perSecond, window } = facts
   const { name, busySlots, meanRecords, durationFit } = stage
   const isHere = finding.bottleneck === name
   const larger = factorFor(turn, 'batch-records', name)
-  // Without two sizes to compare, most of a write is taken to be there however many records it carries.
-  const { fixed, each } = durationFit ?? { fixed: 0.9, each: 0.1 / meanRecords }
+  const { fixed, each } = durationFit ?? UNKNOWN_WRITE
   const whole = fixed + each * meanRecords
   const gain = whole > 0 ? (larger * whole) / (fixed + each * meanRecords * larger) : 1
   const more = factorFor(turn, 'concurrency', name) * factorFor(turn, 'downstream', name)

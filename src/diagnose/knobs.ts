@@ -171,14 +171,10 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
     case 'pool-wait': {
       const busy = states.AWAIT + states.POOL + states.CPU
       const pool = Math.max(1, Math.round((busy - states.POOL) * slots))
+      const larger = Math.max(pool + 1, Math.round(pool * 1.5))
       yield {
-        setting: 'pool',
-        factor: 1.5,
-        advice: 'turn',
-        what: `pool of '${name}'`,
-        from: pool,
-        to: Math.round(pool * 1.5),
-      }
+        setting: 'pool', factor: larger / pool, advice: 'turn', what: `pool of '${name}'`, from: pool, to: larger,
+      } // biome-ignore format: as one line of facts
       yield moreSlots('safe', pool / limit, {
         latencyMs: busy > 0 ? took * (1 - states.POOL / busy) : took,
         because: 'as many as the pool has',
