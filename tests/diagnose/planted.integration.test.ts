@@ -8,6 +8,7 @@ import { TUNING_SEEDS } from '../../bench/doctor/base.ts'
 import { CAUSES } from '../../bench/doctor/causes.ts'
 import { controlTasks, runControl } from '../../bench/doctor/controls.ts'
 import { LOADS, runSingle, SEVERITIES, singleTasks } from '../../bench/doctor/matrix.ts'
+import { runOnset } from '../../bench/doctor/onset.ts'
 
 const LONG = process.env.HEADGATE_LONG === '1'
 const SHAPE = {
@@ -30,6 +31,26 @@ describe('a planted cause', () => {
       expect(named.length / binding.length, binding.map(({ said }) => said).join('; ')).toBeGreaterThanOrEqual(
         LEAST_NAMED,
       )
+    },
+    LIMIT_MS,
+  )
+})
+
+/** One of what calls cost, of what a batch costs the thread, and of what waits behind a batch. */
+const BEGUN = LONG
+  ? CAUSES
+  : CAUSES.filter(({ name }) => ['slow downstream', 'CPU for each write', 'slow sink'].includes(name))
+
+describe('a cause that begins in mid-run and ends again', () => {
+  test.each(BEGUN)(
+    'is named, and taken back once what gathered is worked off: $name',
+    (cause) => {
+      const { early, showedMs, named, back, said } = runOnset(cause, 0.2, TUNING_SEEDS[0] as number)
+      expect({ early, named: showedMs === null || named, back }, said).toEqual({
+        early: false,
+        named: true,
+        back: true,
+      })
     },
     LIMIT_MS,
   )
