@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { findBrowser, launch } from './browser.ts'
 
 const SIZES = [
-  ['wide', { width: 1280, height: 1560 }],
+  ['wide', { width: 1280, height: 2080 }],
   ['narrow', { width: 390, height: 1780 }],
 ] as const
 
