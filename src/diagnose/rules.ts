@@ -1,6 +1,7 @@
 /**
  * The rules, in their order: the first that applies names the cause. The process comes before the stages, because a
- * thread that is busy makes every downstream look slow; the source comes last, because it is held back by all others.
+ * thread that is busy makes every downstream look slow, but for what no busy thread explains; the source comes last,
+ * because it is held back by all others, unless hardly anything waits here and more does in the broker.
  * `rules-stage.ts` says why a stage holds back what waits before it.
  */
 import type { CauseKind, Evidence } from '../model/diagnosis.ts'

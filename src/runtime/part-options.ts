@@ -11,7 +11,6 @@ import {
   type FailurePolicy,
   type FlowPlan,
   type Plan,
-  type RetryPlan,
   type SinkPlan,
   type StagePlan,
 } from '../model/plan.ts'
@@ -82,7 +81,7 @@ function callOptions(call: CallPlan, policy: Policy): ShownOptions {
     limitKey: limitKey === null ? null : 'a function',
     ...(rate === null ? { rate } : shownOptions({ rate })),
     timeoutMs,
-    ...retryOptions(retry),
+    ...shownOptions({ retry }),
     queueRecords,
     onFailure: policy(onFailure),
   }
@@ -94,12 +93,8 @@ function concurrencyOptions(concurrency: ConcurrencyPlan): ShownOptions {
   return { concurrency: kind, ...shownOptions({ concurrency: given }) }
 }
 
-function retryOptions(retry: RetryPlan): ShownOptions {
-  return shownOptions({ retry })
-}
-
 function sinkOptions({ sink, order, retry, queueRecords, onFailure }: SinkPlan, policy: Policy): ShownOptions {
-  return { ...connectorOptions(sink), order, ...retryOptions(retry), queueRecords, onFailure: policy(onFailure) }
+  return { ...connectorOptions(sink), order, ...shownOptions({ retry }), queueRecords, onFailure: policy(onFailure) }
 }
 
 function connectorOptions({ shownOptions: told }: Pick<Source | Sink<never>, 'shownOptions'>): ShownOptions {

@@ -7,7 +7,7 @@ import { type Kafka, startKafka } from '../../fixtures/kafka/broker.ts'
 import { describeKafka } from '../../fixtures/kafka/require.ts'
 import { Client } from './client.ts'
 import { read } from './produce/flow.ts'
-import { Reader } from './reader.ts'
+import { QUICK, Reader } from './reader.ts'
 
 const numbered = (from: number, to: number): { value: string }[] =>
   Array.from({ length: to - from }, (_, at) => ({ value: `${from + at}` }))
@@ -41,9 +41,8 @@ describeKafka('bad input for a source of Kafka', () => {
   async function reader(
     options: Partial<KafkaSourceOptions> & { topics: KafkaSourceOptions['topics'] },
   ): Promise<Reader> {
-    const quick = { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, metadataIntervalMs: 300 }
     const group = `group-of-${String(options.topics)}`
-    const made = await Reader.open({ brokers: bootstrap, group, ...quick, ...options })
+    const made = await Reader.open({ brokers: bootstrap, group, ...QUICK, ...options })
     readers.push(made)
     return made
   }

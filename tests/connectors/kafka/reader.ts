@@ -14,6 +14,9 @@ export interface Said {
 
 const PATIENCE_MS = 60_000
 
+/** Times of a group in which what happens is noticed within seconds. */
+export const QUICK = { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, metadataIntervalMs: 300 }
+
 export const never = (): AbortSignal => new AbortController().signal
 
 export class Reader {

@@ -5,7 +5,7 @@ import { encodeMetadata } from '../../../src/connectors/kafka/commit/metadata.ts
 import { type Kafka, startKafka } from '../../fixtures/kafka/broker.ts'
 import { describeKafka } from '../../fixtures/kafka/require.ts'
 import { Client } from './client.ts'
-import { Reader } from './reader.ts'
+import { QUICK, Reader } from './reader.ts'
 
 let groups = 0
 const newGroup = (): string => `source-${process.pid}-${(groups += 1)}`
@@ -47,8 +47,7 @@ describeKafka('a source of Kafka', () => {
   async function reader(
     options: Partial<KafkaSourceOptions> & { topics: KafkaSourceOptions['topics'] },
   ): Promise<Reader> {
-    const quick = { sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, metadataIntervalMs: 300 }
-    const made = await Reader.open({ brokers: broker.brokers, group: newGroup(), ...quick, ...options })
+    const made = await Reader.open({ brokers: broker.brokers, group: newGroup(), ...QUICK, ...options })
     open.push(made)
     return made
   }

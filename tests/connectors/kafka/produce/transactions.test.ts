@@ -162,8 +162,11 @@ test('a transaction that begins while the one before is still being completed wa
   expect(coordinator.asked.at(-1)).toBe('endTxn')
 })
 
-test('an abort that the coordinator finds nothing to abort for ends with a new epoch (librdkafka#4849)', async () => {
-  const coordinator = new Coordinator({ endTxn: [INVALID_TXN_STATE] })
+test.each([
+  ['that the coordinator finds nothing to abort for', 'librdkafka#4849', INVALID_TXN_STATE],
+  ['whose answer is lost with the coordinator', 'librdkafka#3779', LOST],
+])('an abort %s ends with a new epoch, and work goes on (%s)', async (_what, _bug, answer) => {
+  const coordinator = new Coordinator({ endTxn: [answer] })
   const transactions = await opened(coordinator)
   await write(transactions)
   await transactions.abort(signal)
@@ -189,16 +192,6 @@ test.each(['commit', 'abort'] as const)(
     await transactions.commit(progressTo(10), signal)
   },
 )
-
-test('an abort whose answer is lost with the coordinator ends with a new epoch, and work goes on (librdkafka#3779)', async () => {
-  const coordinator = new Coordinator({ endTxn: [LOST] })
-  const transactions = await opened(coordinator)
-  await write(transactions)
-  await transactions.abort(signal)
-  expect(coordinator.identities).toEqual([-1n, 7n])
-  expect(await write(transactions)).toBe('written')
-  await transactions.commit(progressTo(9), signal)
-})
 
 test('sequence numbers go on behind a restarting broker that does not name the topic, or new records would pass for old ones', async () => {
   const coordinator = new Coordinator()
