@@ -4,6 +4,7 @@
  * the line whose turn it is, or says why there is none; a line that was told when to ask again is not asked before.
  */
 import type { GateReason } from '../control/limiter.ts'
+import type { CallPlan } from '../model/plan.ts'
 import type { LimiterStatus } from '../model/status.ts'
 import { CallLine, type LineReason, type Retry } from './call-line.ts'
 import type { Chunk } from './chunk.ts'
@@ -136,9 +137,12 @@ export class CallLines {
     return false
   }
 
-  /** Takes what the line that `next` gave starts with; it stays counted in the line until `left`. */
-  shift(line: CallLine): Item {
-    const item = this.startsRetry ? this.#shiftRetry(line) : this.#shiftQueued(line)
+  /**
+   * Takes what the line that `next` gave starts with; it stays counted in the line until `left`. A row becomes the
+   * `spare` item, if there is one.
+   */
+  shift(line: CallLine, spare: Item | null): Item {
+    const item = this.startsRetry ? this.#shiftRetry(line) : this.#shiftQueued(line, spare)
     this.#turnsLeft -= 1
     if (line.waiting === 0) {
       this.#ready.shift()
@@ -157,8 +161,8 @@ export class CallLines {
     return retry.item
   }
 
-  #shiftQueued(line: CallLine): Item {
-    const item = line.queue.shift() as Item
+  #shiftQueued(line: CallLine, spare: Item | null): Item {
+    const item = line.queue.shift(spare) as Item
     this.#queued -= 1
     this.#queuedBytes -= item.bytes
     return item
@@ -241,5 +245,18 @@ export class CallLines {
 
   #list(line: CallLine): void {
     if (line.waiting === 0) this.#ready.push(line)
+  }
+}
+
+/** What a record's call is limited by. A key that cannot be had is '': the handler will say what is wrong. */
+export function keyOf({ limitKey }: CallPlan): ((item: Item) => string) | null {
+  if (limitKey === null) return null
+  return (item) => {
+    try {
+      const key: unknown = limitKey(item.value as never, item.record)
+      return typeof key === 'string' ? key : ''
+    } catch {
+      return ''
+    }
   }
 }

@@ -12,7 +12,7 @@ import { formatCount } from '../model/units.ts'
 import { canSeeSecondArgument } from './arity.ts'
 import { ANSWERED_LATE, IGNORED, outcomeOf, successOf, timeoutError, undefinedResult } from './attempt.ts'
 import type { CallLine, Retry } from './call-line.ts'
-import { CallLines } from './call-lines.ts'
+import { CallLines, keyOf } from './call-lines.ts'
 import { Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
 import { type Item, isFenced, markStarted, RETURNED } from './item.ts'
@@ -45,6 +45,8 @@ export class CallStage implements Stage, Caller {
   #timeoutMs: number
   /** Its items hold slots that count as BLOCKED. */
   readonly #outbox = new Outbox()
+  /** The first of these started in this step; the array is kept, so that it is not grown each time. */
+  readonly #started: Slot[] = []
   #inFlightBytes = 0
   /** A handler of this stage has told of a pool: only then is it looked for. */
   #pools = false
@@ -125,7 +127,8 @@ export class CallStage implements Stage, Caller {
     if (this.#core.halted) this.purge(() => true)
     this.#abortLate(nowMs)
     this.#retries.collect(nowMs, this.#becameDue)
-    const started: Slot[] = []
+    const started = this.#started
+    let count = 0
     let first = 0
     for (;;) {
       this.#reasonWakeMs = Number.POSITIVE_INFINITY
@@ -133,12 +136,13 @@ export class CallStage implements Stage, Caller {
       if (this.#reason !== 'running') break
       const slot = this.#start(nowMs)
       if (slot === null) continue
-      started.push(slot)
+      started[count] = slot
+      count += 1
       if (!slot.retry) first += 1
     }
-    if (started.length === 0) return flushed
-    this.#meter.started(first, started.length)
-    this.#core.commands.push({ kind: 'call', stage: this, slots: started })
+    if (count === 0) return flushed
+    this.#meter.started(first, count)
+    this.#core.commands.push({ kind: 'call', stage: this, slots: started.slice(0, count) })
     return true
   }
 
@@ -170,7 +174,9 @@ export class CallStage implements Stage, Caller {
   #start(nowMs: number): Slot | null {
     const line = this.#next as CallLine
     const retry = this.#lines.startsRetry
-    const item = this.#lines.shift(line)
+    const { spare } = this.#slots
+    const item = this.#lines.shift(line, spare)
+    if (item === spare) this.#slots.spareTaken()
     if (isFenced(item)) {
       this.#lines.left(line)
       this.#core.finish(item, RETURNED)
@@ -210,8 +216,13 @@ export class CallStage implements Stage, Caller {
       this.#retries.succeeded()
       this.#meter.succeeded(1)
       if (timedOut) this.#meter.failed('HG_TIMEOUT', 1)
-      item.value = result
-      this.#outbox.push(item)
+      if (item.isPlain) {
+        this.#outbox.pushRow(item.lot, item.row, item.bytes, result)
+        this.#slots.keepSpare(item)
+      } else {
+        item.value = result
+        this.#outbox.push(item)
+      }
     } else {
       const error = timedOut ? timeoutError(this.#timeoutMs) : threw ? classify(result) : undefinedResult(this.name)
       const { isDown } = line.pooled.limiter
@@ -259,12 +270,14 @@ export class CallStage implements Stage, Caller {
     this.#core.commands.push({ kind: 'abort', slot, reason })
   }
 
-  /** Aborts the calls whose item is fenced, or all of them when the pipeline stops hard. */
+  /** Aborts the calls whose item is fenced and drops their results, or aborts all when the pipeline stops hard. */
   abort(reason: 'fenced' | 'stopped', nowMs: number): void {
     for (let slot = this.#slots.first; slot !== null; slot = slot.next) {
       if (slot.abortedMs === null && (reason === 'stopped' || isFenced(slot.item as Item)))
         this.#abort(slot, reason, nowMs)
     }
+    if (reason === 'fenced')
+      for (const { lot, refs, bytes } of this.#outbox.takeFenced()) this.#core.finishAll(lot, refs, bytes, RETURNED)
   }
 
   /** Handlers of a `call` command kept the thread for so long, in ms. */
@@ -279,14 +292,16 @@ export class CallStage implements Stage, Caller {
 
   #flush(nowMs: number): boolean {
     if (this.#outbox.length === 0) return false
-    for (const item of this.#outbox.takeFenced()) this.#core.finish(item, RETURNED)
-    const items = this.#outbox.take(Math.max(0, this.#target.room()))
-    if (items.length === 0) return false
-    this.#meter.left += items.length
-    // Leaving a lane starts nothing: the next of the key starts in this stage's own step, after this one has moved on.
-    for (const item of items) item.lane?.leave()
-    this.#target.offer(Chunk.ofItems(items), nowMs)
-    return true
+    let moved = false
+    for (;;) {
+      const chunk = this.#outbox.shift(this.#target.room())
+      if (chunk === null) return moved
+      moved = true
+      this.#meter.left += chunk.length
+      // Leaving a lane starts nothing: the next of the key starts in this stage's own step, after this one has moved on.
+      if (this.#lanes !== null && chunk.lot === null) leaveLanesOf(chunk.refs as Item[])
+      this.#target.offer(chunk, nowMs)
+    }
   }
 
   #waiting(): number {
@@ -368,15 +383,6 @@ export class CallStage implements Stage, Caller {
   }
 }
 
-/** What a record's call is limited by. A key that cannot be had is '': the handler will say what is wrong. */
-function keyOf({ limitKey }: CallPlan): ((item: Item) => string) | null {
-  if (limitKey === null) return null
-  return (item) => {
-    try {
-      const key: unknown = limitKey(item.value as never, item.record)
-      return typeof key === 'string' ? key : ''
-    } catch {
-      return ''
-    }
-  }
+function leaveLanesOf(items: readonly Item[]): void {
+  for (let at = 0; at < items.length; at += 1) (items[at] as Item).lane?.leave()
 }

@@ -1,6 +1,7 @@
 /**
- * What moves between stages: values, and beside each what it belongs to. Before the first asynchronous stage that is
- * a row of a lot, after it an item; a chunk holds one kind. A row becomes an item once, when a stage needs one.
+ * What moves between stages: values, and beside each what it belongs to: a row of a lot, or an item where a row is
+ * not enough, because of its key's lane or since the value is not the whole of its record. A chunk holds one kind. A
+ * row becomes an item when a stage needs one; a call stage gives back a row where it can.
  */
 import { columnAt } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
@@ -31,24 +32,27 @@ export class Chunk {
   readonly values: unknown[]
   /** Beside each value its row in the lot, or its item. */
   readonly refs: Refs
+  /** Of rows: a call was made for them, see `Item.started`. */
+  readonly #started: boolean
   #bytes = UNKNOWN
 
-  private constructor(lot: Lot | null, refs: Refs, values: unknown[]) {
+  private constructor(lot: Lot | null, refs: Refs, values: unknown[], started: boolean) {
     this.lot = lot
     this.refs = refs
     this.values = values
+    this.#started = started
   }
 
-  /** Takes both arrays. */
-  static ofRows(lot: Lot, rows: number[], values: unknown[]): Chunk {
-    return new Chunk(lot, rows, values)
+  /** Takes both arrays. `started`: a call was made for them. */
+  static ofRows(lot: Lot, rows: number[], values: unknown[], started = false): Chunk {
+    return new Chunk(lot, rows, values, started)
   }
 
   /** Takes the array. */
   static ofItems(items: Item[]): Chunk {
     const values = new Array<unknown>(items.length)
     for (let at = 0; at < items.length; at += 1) values[at] = (items[at] as Item).value
-    return new Chunk(null, items, values)
+    return new Chunk(null, items, values, false)
   }
 
   get length(): number {
@@ -106,7 +110,7 @@ export class Chunk {
       return refs as Item[]
     }
     const items = new Array<Item>(refs.length)
-    for (let at = 0; at < refs.length; at += 1) items[at] = new Item(null, lot, refs[at] as number, values[at])
+    for (let at = 0; at < refs.length; at += 1) items[at] = this.#itemOf(lot, refs[at] as number, values[at])
     return items
   }
 
@@ -125,14 +129,25 @@ export class Chunk {
 
   /** A chunk of its own of the places from `start` up to `end`. */
   slice(start: number, end: number): Chunk {
-    return new Chunk(this.lot, this.refs.slice(start, end), this.values.slice(start, end))
+    return new Chunk(this.lot, this.refs.slice(start, end), this.values.slice(start, end), this.#started)
   }
 
-  /** One place as an item; the place itself is to be moved over or cut off. */
-  itemAt(at: number): Item {
+  /** One place as an item, of a row the `spare` one; the place itself is to be moved over or cut off. */
+  itemAt(at: number, spare: Item | null = null): Item {
     const ref = this.refs[at] as number | Item
-    if (typeof ref === 'number') return new Item(null, this.lot as Lot, ref, this.values[at])
-    ref.value = this.values[at]
-    return ref
+    if (typeof ref !== 'number') {
+      ref.value = this.values[at]
+      return ref
+    }
+    if (spare === null) return this.#itemOf(this.lot as Lot, ref, this.values[at])
+    spare.become(this.lot as Lot, ref, this.values[at])
+    spare.started = this.#started
+    return spare
+  }
+
+  #itemOf(lot: Lot, row: number, value: unknown): Item {
+    const item = new Item(null, lot, row, value)
+    item.started = this.#started
+    return item
   }
 }

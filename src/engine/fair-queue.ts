@@ -20,10 +20,10 @@ class Line {
     return this.waiting.size === 0
   }
 
-  shift(): Item {
+  shift(spare: Item | null): Item {
     const first = this.waiting.peek() as Item | Chunk
     if (!(first instanceof Chunk)) return this.waiting.shift() as Item
-    const item = first.itemAt(this.#taken)
+    const item = first.itemAt(this.#taken, spare)
     this.#taken += 1
     if (this.#taken === first.length) {
       this.waiting.shift()
@@ -35,7 +35,7 @@ class Line {
   /** Takes out all that waits, as items. */
   takeAll(): Item[] {
     const items: Item[] = []
-    while (!this.isEmpty) items.push(this.shift())
+    while (!this.isEmpty) items.push(this.shift(null))
     return items
   }
 }
@@ -77,10 +77,11 @@ export class FairQueue {
     this.#bytes += bytes
   }
 
-  shift(): Item | undefined {
+  /** The next in turn; a row becomes the `spare` item, if there is one. */
+  shift(spare: Item | null = null): Item | undefined {
     const line = this.#turns.peek()
     if (line === undefined) return undefined
-    const item = line.shift()
+    const item = line.shift(spare)
     this.#size -= 1
     this.#bytes -= item.bytes
     this.#left -= 1

@@ -32,8 +32,8 @@ export interface HeldLane {
 
 export class Item {
   readonly root: Item
-  readonly lot: Lot
-  readonly row: number
+  lot: Lot
+  row: number
   value: unknown
   /** Of the record, as charged to the memory budget; of a batch, of all in it. */
   bytes: number
@@ -63,6 +63,29 @@ export class Item {
     this.row = row
     this.value = value
     this.bytes = columnAt(lot.columns.bytes, row)
+  }
+
+  /** Nothing but its row and value would be lost if there were no item: all of its record, and in no lane. */
+  get isPlain(): boolean {
+    return (
+      this.root === this &&
+      this.pending === 1 &&
+      this.lane === null &&
+      this.lastLane === null &&
+      this.members === null &&
+      this.fate === 0
+    )
+  }
+
+  /** A plain item that nobody refers to any more stands for another row, instead of a new one. */
+  become(lot: Lot, row: number, value: unknown): void {
+    this.lot = lot
+    this.row = row
+    this.value = value
+    this.bytes = columnAt(lot.columns.bytes, row)
+    this.started = false
+    this.attempt = 0
+    this.charged = 0
   }
 
   get partition(): Partition {

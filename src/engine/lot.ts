@@ -4,8 +4,8 @@
  */
 import type { Column, RecordBatch, RecordColumns } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
-import type { Ledger, Span } from './ledger.ts'
-import type { Partition } from './partition.ts'
+import { type Ledger, Span } from './ledger.ts'
+import { Partition } from './partition.ts'
 
 export class Lot {
   readonly partition: Partition
@@ -90,3 +90,10 @@ export function completeDone(ledger: Ledger, { columns: { offsets }, span }: Lot
   }
   return fresh
 }
+
+/** For an item that stands for no record just now: it keeps no lot alive. */
+export const NO_LOT = new Lot(
+  new Partition({ partition: '', epoch: 0, nextOffset: 0, doneAhead: null }, 0, -1),
+  columnsOf({ partition: '', epoch: 0, records: [] }),
+  new Span(0, new Float64Array(0), 0),
+)

@@ -8,6 +8,7 @@ import type { CallPlan } from '../model/plan.ts'
 import type { RateLimitFigures } from '../model/rate-limit.ts'
 import type { CallLine } from './call-line.ts'
 import type { Item } from './item.ts'
+import { NO_LOT } from './lot.ts'
 import { Wave } from './wave.ts'
 
 /** A stage that asks for calls, and has the slots for them, as the world sees it. */
@@ -61,6 +62,8 @@ export class Slot {
 export class SlotList {
   readonly #stage: Caller
   readonly #free: Slot[] = []
+  /** Items that nobody refers to any more, for the rows that start next. */
+  readonly #spares: Item[] = []
   #first: Slot | null = null
   #last: Slot | null = null
   /** Of the last one that started. */
@@ -78,6 +81,23 @@ export class SlotList {
   /** The one that started first. */
   get first(): Slot | null {
     return this.#first
+  }
+
+  /** An item that a row may become; null when there is none. */
+  get spare(): Item | null {
+    const spares = this.#spares
+    return spares.length === 0 ? null : (spares[spares.length - 1] as Item)
+  }
+
+  spareTaken(): void {
+    this.#spares.pop()
+  }
+
+  /** Its result has gone on as a row. There are never more spares than calls were in flight. */
+  keepSpare(item: Item): void {
+    item.lot = NO_LOT
+    item.value = undefined
+    this.#spares.push(item)
   }
 
   take(item: Item, nowMs: number): Slot {

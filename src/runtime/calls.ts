@@ -84,18 +84,21 @@ class HandlerRun {
 class AttemptContext implements CallContext {
   readonly attempt: number
   readonly #run: HandlerRun
-  readonly #item: Item
+  /** Not the item, which the engine may use for another record once this attempt has ended. */
+  readonly #lot: Item['lot']
+  readonly #row: number
   #controller: AbortController | null = null
   #aborted: HeadgateError | null = null
 
   constructor(run: HandlerRun, item: Item) {
     this.#run = run
-    this.#item = item
+    this.#lot = item.lot
+    this.#row = item.row
     this.attempt = item.attempt
   }
 
   get record(): RecordInfo {
-    return this.#item.record
+    return this.#lot.recordAt(this.#row)
   }
 
   get signal(): AbortSignal {
@@ -113,7 +116,7 @@ class AttemptContext implements CallContext {
 
   get idempotencyKey(): string {
     const { host } = this.#run
-    const source = host.sourceNames[this.#item.partition.sourceIndex]
+    const source = host.sourceNames[this.#lot.partition.sourceIndex]
     return `${host.pipeline}:${source}:${this.record.partition}:${this.record.offset}`
   }
 

@@ -272,7 +272,7 @@ export class Runner implements CallHost {
 
   #call(stage: Caller, slots: readonly Slot[]): void {
     const startedMs = this.#world.nowMs()
-    for (const slot of slots) startHandler(this, slot)
+    for (let at = 0; at < slots.length; at += 1) startHandler(this, slots[at] as Slot)
     this.engine.ran(stage, this.#world.nowMs() - startedMs)
   }
 

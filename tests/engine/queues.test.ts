@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { Chunk } from '../../src/engine/chunk.ts'
 import { ChunkQueue } from '../../src/engine/chunk-queue.ts'
 import { FairQueue } from '../../src/engine/fair-queue.ts'
-import { type Item, leaveLanes } from '../../src/engine/item.ts'
+import { Item, isStarted, leaveLanes } from '../../src/engine/item.ts'
 import { Lanes } from '../../src/engine/lanes.ts'
+import { Outbox } from '../../src/engine/outbox.ts'
 import { Ring } from '../../src/engine/ring.ts'
 import { TimerHeap } from '../../src/engine/timer-heap.ts'
 import { newItem, newPartition, newRows } from './items.ts'
@@ -240,5 +241,80 @@ describe('lanes', () => {
     expect(lanes.enter(newItem(one, 0, 'a'))).toBe(true)
     expect(lanes.enter(newItem(one, 1, 'b'))).toBe(false)
     expect(lanes.enter(newItem(two, 0, null))).toBe(true)
+  })
+})
+
+describe('the outbox of a call stage', () => {
+  const push = fc.record({
+    kind: fc.constantFrom('item', 'row'),
+    lot: fc.nat(2),
+    times: fc.integer({ min: 1, max: 20 }),
+  })
+  const take = fc.record({ kind: fc.constant('take'), lot: fc.constant(0), times: fc.integer({ min: 1, max: 30 }) })
+
+  test('hands out every result once with its record, the items in order, and counts what is left', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(push, take), { maxLength: 60 }), fc.nat(2), (steps, fencedLot) => {
+        const partitions = [0, 1, 2].map((index) => newPartition(`topic/${index}`, index))
+        const lots = partitions.map((partition) => newRows(partition, 0, 1200, 7).itemAt(0).lot)
+        const outbox = new Outbox()
+        const items: number[] = []
+        const nextRow = [0, 0, 0]
+        const out: Item[] = []
+        const shift = (room: number): number => {
+          const chunk = outbox.shift(room)
+          if (chunk === null) return 0
+          const { length, lot } = chunk
+          expect(length).toBeLessThanOrEqual(room)
+          for (const item of chunk.toItems()) {
+            expect(isStarted(item)).toBe(true)
+            expect(item.value).toBe(`result ${item.lot.partition.index} ${item.row}`)
+            if (lot !== null) expect(item.lot).toBe(lot)
+            out.push(item)
+          }
+          return length
+        }
+        for (const { kind, lot: at, times } of steps) {
+          for (let left = times; kind !== 'take' && left > 0; left -= 1) {
+            const row = nextRow[at]!++
+            const value = `result ${at} ${row}`
+            if (kind === 'row') {
+              outbox.pushRow(lots[at]!, row, 7, value)
+            } else {
+              const item = new Item(null, lots[at]!, row, value)
+              item.started = true
+              outbox.push(item)
+              items.push(at * 10_000 + row)
+            }
+          }
+          if (kind === 'take') for (let room = times; room > 0; ) room -= shift(room) || room
+          expect(outbox.length).toBe(nextRow.reduce((sum, row) => sum + row, 0) - out.length)
+          expect(outbox.bytes).toBe(outbox.length * 7)
+        }
+        partitions[fencedLot]!.fenced = true
+        const open = outbox.length
+        const fenced = outbox.takeFenced().flatMap((chunk) => chunk.toItems())
+        expect(outbox.length).toBe(open - fenced.length)
+        for (const item of fenced) expect(item.lot.partition).toBe(partitions[fencedLot])
+        while (shift(25) > 0);
+        expect([outbox.length, outbox.bytes, outbox.shift(1)]).toEqual([0, 0, null])
+        const all = [...out, ...fenced].map(({ lot, row }) => lot.partition.index * 10_000 + row)
+        expect(all.sort((a, b) => a - b)).toEqual(
+          nextRow.flatMap((count, at) => Array.from({ length: count }, (_, row) => at * 10_000 + row)),
+        )
+        const order = out.map(({ lot, row }) => lot.partition.index * 10_000 + row)
+        const seen = order.filter((code) => items.includes(code))
+        expect(seen).toEqual(items.filter((code) => seen.includes(code)))
+      }),
+    )
+  })
+
+  test('makes no chunk of its own for each of a few rows', () => {
+    const lots = [0, 1].map((index) => newRows(newPartition(`topic/${index}`, index), 0, 100).itemAt(0).lot)
+    const outbox = new Outbox()
+    for (let row = 0; row < 100; row += 1) for (const lot of lots) outbox.pushRow(lot, row, 10, row)
+    expect(outbox.shift(1000)?.length).toBe(200)
+    for (const lot of lots) for (let row = 0; row < 100; row += 1) outbox.pushRow(lot, row, 10, row)
+    expect([outbox.shift(1000)?.length, outbox.shift(1000)?.length, outbox.shift(1000)]).toEqual([100, 100, null])
   })
 })
