@@ -42,6 +42,11 @@ export class FixedLimiter implements Limiter {
     return 0
   }
 
+  /** How many may be sent in a row, once `admit` has said yes. */
+  get room(): number {
+    return this.isDown ? 1 : this.limit - this.#inFlight
+  }
+
   #wait(reason: GateReason, untilMs: number): number {
     this.reason = reason
     return untilMs

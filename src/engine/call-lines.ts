@@ -137,6 +137,13 @@ export class CallLines {
     return false
   }
 
+  /** How many records of the line that `next` gave may start in a row, at least one, with nothing asked again. */
+  inARow({ queue, retries, pooled }: CallLine): number {
+    if (retries.size > 0) return 1
+    const most = Math.min(queue.size, this.#ready.size > 1 ? this.#turnsLeft : queue.size, pooled.room)
+    return Math.max(1, most)
+  }
+
   /**
    * Takes what the line that `next` gave starts with; it stays counted in the line until `left`. A row becomes the
    * `spare` item, if there is one.

@@ -134,11 +134,14 @@ export class CallStage implements Stage, Caller {
       this.#reasonWakeMs = Number.POSITIVE_INFINITY
       this.#reason = this.#guard(nowMs)
       if (this.#reason !== 'running') break
-      const slot = this.#start(nowMs)
-      if (slot === null) continue
-      started[count] = slot
-      count += 1
-      if (!slot.retry) first += 1
+      const line = this.#next as CallLine
+      for (let left = this.#rate === null ? this.#lines.inARow(line) : 1; left > 0; left -= 1) {
+        const slot = this.#start(line, nowMs)
+        if (slot === null) continue
+        started[count] = slot
+        count += 1
+        if (!slot.retry) first += 1
+      }
     }
     if (count === 0) return flushed
     this.#meter.started(first, count)
@@ -171,8 +174,7 @@ export class CallStage implements Stage, Caller {
     return reason
   }
 
-  #start(nowMs: number): Slot | null {
-    const line = this.#next as CallLine
+  #start(line: CallLine, nowMs: number): Slot | null {
     const retry = this.#lines.startsRetry
     const { spare } = this.#slots
     const item = this.#lines.shift(line, spare)

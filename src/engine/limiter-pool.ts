@@ -33,6 +33,12 @@ export class PooledLimiter {
     return askMs === 0 ? 0 : askMs - this.#offsetMs
   }
 
+  /** How many may be sent in a row, once `admit` has said yes: an adaptive limiter is asked for each. */
+  get room(): number {
+    const { limiter } = this
+    return limiter instanceof FixedLimiter ? limiter.room : 1
+  }
+
   sent(nowMs: number): Permit {
     return this.limiter.sent(nowMs + this.#offsetMs)
   }

@@ -25,6 +25,9 @@ const TURN_MS = 10
 const REOPEN_BASE_MS = 100
 const REOPEN_MAX_MS = 5000
 
+/** A microtask that Node.js does not wrap in a resource of its own, as it does with those of `queueMicrotask`. */
+const TURN = Promise.resolve()
+
 export interface RunnerOptions {
   readonly world: World
   readonly log: Logger
@@ -193,7 +196,7 @@ export class Runner implements CallHost {
   #schedule(): void {
     if (this.#scheduled || this.#ended) return
     this.#scheduled = true
-    if (this.#world.nowMs() - this.#turnMs < TURN_MS) queueMicrotask(this.#pump)
+    if (this.#world.nowMs() - this.#turnMs < TURN_MS) void TURN.then(this.#pump)
     else setImmediate(this.#pumpInNewTurn)
   }
 
