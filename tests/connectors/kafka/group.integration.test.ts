@@ -77,26 +77,28 @@ describeKafka('groups of Kafka', () => {
     return made
   }
 
-  it('a classic group tells how many share it, and among how many it can be shared', async () => {
-    const [topic, group] = [await client.topic(3), newGroup()]
-    const one = await reader({ topics: topic, group })
-    // It may reject, while the coordinator still loads the group say.
-    const sizeOf = (): Promise<SourceGroup | null> => one.source.group!(new AbortController().signal).catch(() => null)
-    await until(async () => (await sizeOf())?.members === 1, 'a group of one')
-    await reader({ topics: topic, group })
-    await until(async () => {
-      await one.pull()
-      return (await sizeOf())?.members === 2
-    }, 'a group of two')
-    expect((await sizeOf())?.mostMembers).toBe(3)
-  })
-
-  it('a KIP-848 group tells among how many it can be shared, and no wrong number of members', async () => {
-    const [topic, group] = [await client.topic(2), newGroup()]
-    const one = await reader({ topics: topic, group, groupProtocol: 'consumer' })
-    await until(async () => (await one.source.group!(new AbortController().signal)).mostMembers === 2, 'the topic')
-    expect((await one.source.group!(new AbortController().signal)).members).toBeNull()
-  })
+  it.each(['classic', 'consumer'] as const)(
+    'a group of protocol %s tells how many share it, and among how many it can be shared',
+    async (groupProtocol) => {
+      const [topic, group] = [await client.topic(3), newGroup()]
+      const one = await reader({ topics: topic, group, groupProtocol })
+      // It may reject, while the coordinator still loads the group say.
+      const sizeOf = (): Promise<SourceGroup | null> =>
+        one.source.group!(new AbortController().signal).catch(() => null)
+      await until(async () => (await sizeOf())?.members === 1, 'a group of one')
+      const other = await reader({ topics: topic, group, groupProtocol })
+      await until(async () => {
+        await one.pull()
+        return (await sizeOf())?.members === 2
+      }, 'a group of two')
+      expect((await sizeOf())?.mostMembers).toBe(3)
+      await other.close()
+      await until(async () => {
+        await one.pull()
+        return (await sizeOf())?.members === 1
+      }, 'a group of one again')
+    },
+  )
 
   async function member(
     name: string,

@@ -1,13 +1,20 @@
 /**
  * How many members the group has, for the autoscaling signal: `source.ts` is asked now and then. Invariant: what cannot
- * be told is null, and asking never disturbs the membership.
+ * be told is null, one request is all that asking costs, and it never disturbs the membership.
  */
 import type { SourceGroup } from '../../../model/connector.ts'
+import { HeadgateError } from '../../../model/errors.ts'
 import type { SourceSettings } from '../option.ts'
+import type { WireConnection } from '../wire/adapter.ts'
 import { type Cluster, GROUP } from '../wire/cluster.ts'
 import { NONE } from '../wire/errors.ts'
 
 const WITHIN_MS = 2_000
+
+interface Described {
+  readonly errorCode: number
+  readonly members: number
+}
 
 /** `topics`: those that are subscribed, of which the partitions are shared. */
 export async function groupSize(
@@ -18,17 +25,33 @@ export async function groupSize(
 ): Promise<SourceGroup> {
   const partitions = topics.reduce((sum, topic) => sum + (cluster.topics.get(topic)?.leaders.length ?? 0), 0)
   const mostMembers = partitions > 0 ? partitions : null
-  // A KIP-848 group is none that this request describes.
-  if (groupProtocol === 'consumer') return { members: null, mostMembers }
-  const { groups } = await cluster.onCoordinator(
+  const describe = groupProtocol === 'consumer' ? describeKip848 : describeClassic
+  const { errorCode, members } = await cluster.onCoordinator(
     GROUP,
     group,
-    (connection) => connection.call('describeGroups', [group], false),
-    (answer) => answer.groups[0]?.errorCode ?? NONE,
+    (connection) => describe(connection, group),
+    (answer) => answer.errorCode,
     WITHIN_MS,
     { signal },
   )
+  return { members: errorCode === NONE && members > 0 ? members : null, mostMembers }
+}
+
+const UNKNOWN: Described = { errorCode: NONE, members: 0 }
+
+async function describeClassic(connection: WireConnection, group: string): Promise<Described> {
+  const { groups } = await connection.call('describeGroups', [group], false)
   const found = groups[0]
-  const known = found !== undefined && found.errorCode === NONE && found.members.length > 0
-  return { members: known ? found.members.length : null, mostMembers }
+  return found === undefined ? UNKNOWN : { errorCode: found.errorCode, members: found.members.length }
+}
+
+/** Brokers that had such groups before they were finished may not know this request. */
+async function describeKip848(connection: WireConnection, group: string): Promise<Described> {
+  try {
+    const { group: found } = await connection.call('consumerGroupDescribe', [group], false)
+    return found ?? UNKNOWN
+  } catch (error) {
+    if (error instanceof HeadgateError && error.code === 'HG_OPTION_INVALID') return UNKNOWN
+    throw error
+  }
 }

@@ -11,6 +11,7 @@ import { batchCodec } from '../batch/compressions.ts'
 import type { CallName, Calls } from './calls.ts'
 import { connectionError, requestError, TokenRefused } from './failure.ts'
 import { encodeProduce, parseFetch, parseProduce } from './formats.ts'
+import { parseGroupMembers } from './group-members.ts'
 import { loadLibrary, type Module, PEER } from './library.ts'
 import type { Connecting, Secret } from './options.ts'
 
@@ -253,6 +254,13 @@ function apisOf(library: Module): Readonly<Record<CallName, Api>> {
     endTxn: api(26, { 3: library.endTxnV3, 4: library.endTxnV4 }),
     txnOffsetCommit: api(28, { 3: library.txnOffsetCommitV3, 4: library.txnOffsetCommitV4 }),
     consumerGroupHeartbeat: api(68, { 0: library.consumerGroupHeartbeatV0, 1: library.consumerGroupHeartbeatV1 }),
+    consumerGroupDescribe: api(69, {
+      0: {
+        createRequest: library.consumerGroupDescribeV0.createRequest,
+        parseResponse: ((_correlationId, _key, _version, reader) =>
+          parseGroupMembers(reader)) as Version['parseResponse'],
+      },
+    }),
   }
 }
 

@@ -243,6 +243,11 @@ export interface Calls {
     groups: readonly string[],
     includeAuthorizedOperations: boolean,
   ): { readonly groups: readonly { readonly errorCode: number; readonly members: readonly unknown[] }[] }
+  /** The size of a KIP-848 group, the only one that is asked about; null where the broker says nothing. */
+  consumerGroupDescribe(
+    groups: readonly [string],
+    includeAuthorizedOperations: false,
+  ): { readonly group: { readonly errorCode: number; readonly members: number } | null }
   /** KIP-848. */
   consumerGroupHeartbeat(
     groupId: string,
