@@ -110,6 +110,7 @@ function partitionsOf({ status, delivered }: SourceWindow, nowMs: number): Parti
     partition: partition.name,
     share: all > 0 ? (delivered.get(partition.name) ?? 0) / all : 0,
     lagRecords: partition.backlogRecords,
+    lagMs: partition.oldestUncommittedMs === null ? null : Math.max(0, nowMs - partition.oldestUncommittedMs),
     queuedRecords: partition.inFlight,
     uncommittedRecords: partition.uncommitted,
     watermark: partition.watermark,

@@ -13,8 +13,8 @@ import { HotKeys } from './hot-keys.ts'
 import { LaneClock } from './lane-clock.ts'
 import { columnsOf, completeDone, Lot } from './lot.ts'
 import { Partition } from './partition.ts'
-import { busiest, isDirty, oldestOpenMs, revokeWakeMs } from './partition-set.ts'
-import { type Committing, endGrace, pressesForCommit, proposalOf } from './proposal.ts'
+import { busiest, isDirty, oldestOpenMs, oldestUncommittedMs, revokeWakeMs } from './partition-set.ts'
+import { type Committing, committingOf, endGrace, pressesForCommit, proposalOf } from './proposal.ts'
 import type { Inlet } from './stage.ts'
 
 /** A pull takes no more than this at once: what it brings is worked off while it is still in the processor's cache. */
@@ -210,7 +210,7 @@ export class Intake {
     const columns = columnsOf(batch)
     const { values } = columns
     this.hotKeys.sample(values.length, (at) => columns.keyAt(at))
-    const lot = new Lot(partition, columns, ledger.deliver(columns.offsets, columns.timestampsMs))
+    const lot = new Lot(partition, columns, partition.deliver(columns.offsets, columns.timestampsMs))
     const fresh = ledger.hasPrior ? completeDone(ledger, lot) : null
     const admitted = fresh === null ? lot.length : fresh.length
     const bytes = fresh === null ? lot.bytes : lot.bytesOf(fresh)
@@ -265,11 +265,7 @@ export class Intake {
       nextOffset: ledger.nextOffset,
       doneAhead: ledger.doneAhead(metadataBytes),
     }))
-    this.#committing = dirty.map((partition) => {
-      const { completed, below, doneAheadBytesBound } = partition.ledger
-      // What does not fit into the commit is not stored: a restart would repeat it.
-      return { partition, completed, stored: doneAheadBytesBound <= metadataBytes ? completed : below }
-    })
+    this.#committing = dirty.map((partition) => committingOf(partition, metadataBytes))
     this.#committedAtMs = nowMs
     this.#commitDueMs = Number.POSITIVE_INFINITY
     this.#core.commands.push({ kind: 'commit', source: this.index, positions })
@@ -318,10 +314,7 @@ export class Intake {
     if (error === null) {
       this.#commits += 1
       this.#failuresInRow = 0
-      for (const { partition, completed, stored } of committing) {
-        partition.committedCompleted = completed
-        partition.storedCompleted = stored
-      }
+      for (const each of committing) each.partition.committed(each)
       return []
     }
     this.#commitFailures += 1
@@ -368,6 +361,11 @@ export class Intake {
   /** Epoch ms of the oldest record in flight; null when none is. */
   oldestOpenMs(): number | null {
     return oldestOpenMs(this.partitions.values())
+  }
+
+  /** Epoch ms of the oldest record that was delivered and is not committed; null when there is none. */
+  oldestUncommittedMs(): number | null {
+    return oldestUncommittedMs(this.partitions.values())
   }
 
   status(): Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs' | 'arrived'> {

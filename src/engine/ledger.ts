@@ -43,6 +43,12 @@ export class Span {
   }
 }
 
+/** Where a transaction that is about to end would stand. */
+export interface Proposed extends Pick<Position, 'nextOffset' | 'doneAhead'> {
+  /** Timestamp of the record at `nextOffset`, epoch ms; null when it was not delivered yet. */
+  readonly oldestLeftMs: number | null
+}
+
 export class Ledger {
   /** In delivery order: from the first that is not done to the last delivered. */
   #first: Span | null = null
@@ -190,9 +196,10 @@ export class Ledger {
   }
 
   /** The position with what is proposed counted as done; null when `maxBytes` cannot carry all that is done ahead. */
-  proposedPosition(maxBytes: number): Pick<Position, 'nextOffset' | 'doneAhead'> | null {
+  proposedPosition(maxBytes: number): Proposed | null {
     const runs: Runs = []
     let nextOffset = -1
+    let oldestLeftMs: number | null = null
     let start = -1
     for (let span = this.#first; span !== null; span = span.next) {
       if (span.left === 0) {
@@ -204,8 +211,10 @@ export class Ledger {
         const offset = offsets[row] as number
         if (done[row] !== 0) {
           if (nextOffset >= 0 && start < 0) start = offset
-        } else if (nextOffset < 0) nextOffset = offset
-        else if (start >= 0) {
+        } else if (nextOffset < 0) {
+          nextOffset = offset
+          oldestLeftMs = columnAt(span.timestampsMs, row)
+        } else if (start >= 0) {
           runs.push(start, offset)
           start = -1
         }
@@ -214,7 +223,7 @@ export class Ledger {
     if (nextOffset < 0) nextOffset = this.#delivered === 0 ? this.#startOffset : this.#lastOffset + 1
     else if (start >= 0) runs.push(start, this.#lastOffset + 1)
     const doneAhead = encodeDoneSet(nextOffset, this.#withPrior(runs, nextOffset), Number.POSITIVE_INFINITY)
-    return doneAhead !== null && doneAhead.length > maxBytes ? null : { nextOffset, doneAhead }
+    return doneAhead !== null && doneAhead.length > maxBytes ? null : { nextOffset, doneAhead, oldestLeftMs }
   }
 
   /** What `Position.doneAhead` carries: the runs done beyond the watermark, in at most `maxBytes`. */

@@ -20,11 +20,20 @@ export function revokeWakeMs(partitions: Iterable<Partition>): number {
 /** Epoch ms of the oldest record in flight; null when none is. */
 export function oldestOpenMs(partitions: Iterable<Partition>): number | null {
   let oldest: number | null = null
-  for (const { ledger } of partitions) {
-    const open = ledger.oldestOpenMs
-    if (open !== null && (oldest === null || open < oldest)) oldest = open
-  }
+  for (const { ledger } of partitions) oldest = earlier(oldest, ledger.oldestOpenMs)
   return oldest
+}
+
+/** Epoch ms of the oldest record that was delivered and is not committed; null when there is none. */
+export function oldestUncommittedMs(partitions: Iterable<Partition>): number | null {
+  let oldest: number | null = null
+  for (const partition of partitions) oldest = earlier(oldest, partition.oldestUncommittedMs)
+  return oldest
+}
+
+function earlier(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other
+  return Math.min(one, other)
 }
 
 /** The status of each; where there are very many, of those that have delivered the most. */

@@ -2,11 +2,20 @@
  * One assignment of one partition: its ledger, what of it is in flight, and whether it is being given up. A partition
  * that comes back is a new object with a new epoch; whatever still refers to the old one finds it fenced.
  */
-import type { Assignment } from '../model/connector.ts'
+import { type Assignment, type Column, columnAt } from '../model/connector.ts'
 import type { Order } from '../model/plan.ts'
 import type { PartitionStatus } from '../model/status.ts'
 import { decodeDoneSet } from './done-set.ts'
-import { Ledger } from './ledger.ts'
+import { Ledger, type Span } from './ledger.ts'
+
+/** What a commit covers of a partition. */
+export interface Covered {
+  readonly completed: number
+  /** Of those, the ones that a restart would not repeat. */
+  readonly stored: number
+  /** Timestamp of the first record that it does not cover, epoch ms; null when it covers all that were delivered. */
+  readonly oldestLeftMs: number | null
+}
 
 export class Partition {
   readonly name: string
@@ -25,6 +34,9 @@ export class Partition {
   committedCompleted = 0
   /** Of those, the ones that a restart would not repeat: all but what did not fit into the commit's metadata. */
   storedCompleted = 0
+  #oldestUncommittedMs: number | null = null
+  /** Timestamp of the first record that was delivered since the last commit was begun; null when none was. */
+  #deliveredSinceMs: number | null = null
   /** The first sequence that was given back, of all and by key: an ordered sink writes no later one after that. */
   #returnedFrom = Number.POSITIVE_INFINITY
   readonly #returnedKeys = new Map<string, number>()
@@ -40,6 +52,29 @@ export class Partition {
     const prior = doneAhead === null ? [] : decodeDoneSet(nextOffset, doneAhead)
     this.foreignProgress = prior === null
     this.ledger = new Ledger(nextOffset, prior ?? [])
+  }
+
+  deliver(offsets: Float64Array, timestampsMs: Column): Span {
+    const firstMs = columnAt(timestampsMs, 0)
+    this.#oldestUncommittedMs ??= firstMs
+    this.#deliveredSinceMs ??= firstMs
+    return this.ledger.deliver(offsets, timestampsMs)
+  }
+
+  /** A commit of what is done by now is under way. */
+  beginCommit(): void {
+    this.#deliveredSinceMs = null
+  }
+
+  committed({ completed, stored, oldestLeftMs }: Covered): void {
+    this.committedCompleted = completed
+    this.storedCompleted = stored
+    this.#oldestUncommittedMs = oldestLeftMs ?? this.#deliveredSinceMs
+  }
+
+  /** Timestamp of the first record that was delivered and that no commit is past, epoch ms; null when there is none. */
+  get oldestUncommittedMs(): number | null {
+    return this.#oldestUncommittedMs
   }
 
   /** A record is given back uncommitted although the partition is still ours: whoever comes next gets it again. */
@@ -74,6 +109,7 @@ export class Partition {
       uncommitted: completed - this.committedCompleted,
       watermark: nextOffset,
       oldestOpenMs,
+      oldestUncommittedMs: this.#oldestUncommittedMs,
       backlogRecords: null,
     }
   }

@@ -1,18 +1,22 @@
-/** What a source is to store with a transaction, from the ledgers of its partitions. `intake.ts` keeps it while it is under way. */
+/** What a source is to store, alone or with a transaction, from the ledgers of its partitions. `intake.ts` keeps it while it is under way. */
 import type { Position } from '../model/connector.ts'
-import type { Partition } from './partition.ts'
+import type { Covered, Partition } from './partition.ts'
 
 /** What a commit under way covers of a partition. */
-export interface Committing {
+export interface Committing extends Covered {
   readonly partition: Partition
-  readonly completed: number
-  /** Of those, the ones that a restart would not repeat. */
-  readonly stored: number
 }
 
 export interface Proposal {
   readonly positions: readonly Position[]
   readonly committing: Committing[]
+}
+
+/** A commit of what is done by now. What does not fit into it is not stored: a restart would repeat it. */
+export function committingOf(partition: Partition, metadataBytes: number): Committing {
+  const { completed, below, doneAheadBytesBound, oldestOpenMs: oldestLeftMs } = partition.ledger
+  partition.beginCommit()
+  return { partition, completed, stored: doneAheadBytesBound <= metadataBytes ? completed : below, oldestLeftMs }
 }
 
 /** Counts what was proposed to the ledgers as done; null when the metadata of a commit cannot carry all of it. */
@@ -23,10 +27,12 @@ export function proposalOf(partitions: Iterable<Partition>, metadataBytes: numbe
     const { ledger, name, epoch } = partition
     const completed = ledger.completed + ledger.proposed
     if (partition.fenced || completed === partition.committedCompleted) continue
-    const position = ledger.proposedPosition(metadataBytes)
-    if (position === null) return null
+    const proposed = ledger.proposedPosition(metadataBytes)
+    if (proposed === null) return null
+    const { oldestLeftMs, ...position } = proposed
     positions.push({ partition: name, epoch, ...position })
-    committing.push({ partition, completed, stored: completed })
+    partition.beginCommit()
+    committing.push({ partition, completed, stored: completed, oldestLeftMs })
   }
   return { positions, committing }
 }

@@ -26,9 +26,14 @@ export interface EngineSnapshot {
   readonly oldestOpenMs: number | null
   readonly admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
   readonly places: PlaceStatus[]
-  readonly sources: Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs' | 'arrived'>[]
+  readonly sources: readonly SourceSnapshot[]
   readonly stages: StageStatus[]
   readonly checks: SelfChecks
+}
+
+export interface SourceSnapshot extends Omit<SourceStatus, 'backlogRecords' | 'backlogAgeMs' | 'arrived'> {
+  /** Epoch ms of the oldest record that was delivered and is not committed; null when there is none. */
+  readonly oldestUncommittedMs: number | null
 }
 
 export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[]): EngineSnapshot {
@@ -64,7 +69,7 @@ export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[])
       reason: intakes.some((intake) => intake.pulling) ? 'open' : limit.reason,
     },
     places: places.map((place) => ({ ...place, seconds: seconds(place.records) })),
-    sources: intakes.map((intake) => intake.status()),
+    sources: intakes.map((intake) => ({ ...intake.status(), oldestUncommittedMs: intake.oldestUncommittedMs() })),
     stages: flow.stages.flatMap((stage) => stage.statuses(core.nowMs)),
     checks: {
       statesError: Math.max(0, ...flow.stages.map((stage) => stage.statesError())),

@@ -185,6 +185,8 @@ export interface PartitionDiagnosis {
   share: number
   /** Records in the broker; null when unknown. */
   lagRecords: number | null
+  /** Age of the oldest record that is not committed, delivered or in the broker; null when there is none or it is unknown. */
+  lagMs: number | null
   /** Delivered and not completed. */
   queuedRecords: number
   /** Completed and not committed: they wait for an earlier record, or for the next commit. */

@@ -162,7 +162,7 @@ export interface SourceStatus {
   partitions: number
   /** Records in the broker, not yet delivered; null when unknown. */
   backlogRecords: number | null
-  /** Age of the oldest of them. */
+  /** Age of the oldest record that is not committed, delivered or in the broker; null when there is none or it is unknown. */
   backlogAgeMs: number | null
   /** Records since the start. */
   delivered: number
@@ -194,6 +194,8 @@ export interface PartitionStatus {
   watermark: number
   /** Timestamp of the oldest record delivered and not completed, epoch ms; null when all are. */
   oldestOpenMs: number | null
+  /** Timestamp of the oldest record not committed, delivered or in the broker, epoch ms; null when none is or it is unknown. */
+  oldestUncommittedMs: number | null
   /** Records in the broker; null when unknown. */
   backlogRecords: number | null
 }

@@ -130,6 +130,7 @@ const partition = z
     partition: text('The partition.'),
     share: amount('Of what the source delivered.'),
     lagRecords: maybe('In the broker.'),
+    lagMs: maybe('Age of the oldest record that is not committed, delivered or in the broker, ms.'),
     queuedRecords: amount('Delivered and not completed.'),
     uncommittedRecords: amount('Completed and not committed.'),
     watermark: amount('Everything below this offset is done.'),

@@ -125,6 +125,12 @@ const partition = z
       .number()
       .nullable()
       .describe('Timestamp of the oldest record delivered and not completed, milliseconds since the Unix epoch.'),
+    oldestUncommittedMs: z
+      .number()
+      .nullable()
+      .describe(
+        'Timestamp of the oldest record that is not committed, delivered or in the broker, milliseconds since the Unix epoch; null when there is none or it is unknown.',
+      ),
     backlogRecords: tally('Records.').nullable().describe('Records in the broker; null when unknown.'),
   })
   .describe('One partition.')
@@ -189,7 +195,11 @@ const source = z
     backlogRecords: tally('Records.')
       .nullable()
       .describe('Records in the broker, not delivered yet; null when unknown.'),
-    backlogAgeMs: amount('Age.').nullable().describe('Age of the oldest of them, milliseconds; null when unknown.'),
+    backlogAgeMs: amount('Age.')
+      .nullable()
+      .describe(
+        'Age of the oldest record that is not committed, delivered or in the broker, milliseconds; null when there is none or it is unknown.',
+      ),
     delivered: tally('Records delivered since the start.'),
     arrived: z
       .strictObject({ records: tally('Records.'), atMs: amount('When, milliseconds since the Unix epoch.') })

@@ -42,18 +42,25 @@ export function makeStatus({
   turnsMs,
 }: StatusInput): Status {
   const perSecond = snapshot.completionPerSecond ?? 0
-  const sources: SourceStatus[] = snapshot.sources.map((source, index) => {
+  const waitingSinceMs: number[] = []
+  const sources: SourceStatus[] = snapshot.sources.map(({ oldestUncommittedMs, ...source }, index) => {
     const { records, oldestMs, partitions, arrived } = meter.backlog(index)
-    const waiting = new Map(partitions.map(({ partition, records: backlog }) => [partition, backlog]))
+    const waiting = new Map(partitions.map((backlog) => [backlog.partition, backlog]))
+    if (oldestMs !== null) waitingSinceMs.push(oldestMs)
+    const uncommittedSinceMs = earlier(oldestUncommittedMs, oldestMs)
     return {
       ...source,
       backlogRecords: records,
       arrived,
-      backlogAgeMs: oldestMs === null ? null : Math.max(0, nowMs - oldestMs),
-      byPartition: source.byPartition.map((partition) => ({
-        ...partition,
-        backlogRecords: waiting.get(partition.name) ?? null,
-      })),
+      backlogAgeMs: uncommittedSinceMs === null ? null : Math.max(0, nowMs - uncommittedSinceMs),
+      byPartition: source.byPartition.map((partition) => {
+        const backlog = waiting.get(partition.name)
+        return {
+          ...partition,
+          oldestUncommittedMs: earlier(partition.oldestUncommittedMs, backlog?.oldestTimestampMs ?? null),
+          backlogRecords: backlog?.records ?? null,
+        }
+      }),
     }
   })
   const backlogs: WaitStatus[] = sources.map(({ name, backlogRecords: records }) => ({
@@ -65,7 +72,7 @@ export function makeStatus({
     seconds: records === 0 ? 0 : records !== null && perSecond > 0 ? records / perSecond : null,
     limitRecords: null,
   }))
-  const ages = sources.map((source) => source.backlogAgeMs ?? 0)
+  const ages = waitingSinceMs.map((sinceMs) => nowMs - sinceMs)
   if (snapshot.oldestOpenMs !== null) ages.push(nowMs - snapshot.oldestOpenMs)
   return {
     schema: 1,
@@ -91,4 +98,10 @@ export function makeStatus({
     memory: meter.memory(),
     verdict: '',
   }
+}
+
+/** Of two timestamps; one that is missing, or that a record does not have, counts for nothing. */
+function earlier(one: number | null, other: number | null): number | null {
+  const known = [one, other].filter((sinceMs) => sinceMs !== null && sinceMs >= 0) as number[]
+  return known.length > 0 ? Math.min(...known) : null
 }

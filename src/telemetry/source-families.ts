@@ -19,7 +19,7 @@ export function sourceFamilies(): Family[] {
     ),
     gauge(
       'headgate_source_backlog_age_seconds',
-      'Age of the oldest of them; absent when there is none or it is unknown.',
+      'Age of the oldest record that is not committed, delivered or in the broker; absent when there is none or it is unknown.',
       read((source) => seconds(source.backlogAgeMs)),
       labels,
     ),
@@ -70,6 +70,18 @@ export function sourceFamilies(): Family[] {
           byPartition
             .slice(0, MOST_PARTITIONS)
             .flatMap((partition) => known(partition.backlogRecords, { source: name, partition: partition.name })),
+        ),
+      ['source', 'partition'],
+    ),
+    gauge(
+      'headgate_partition_backlog_age_seconds',
+      `Age of the oldest record that is not committed, by partition; the first ${MOST_PARTITIONS} of a source.`,
+      ({ status: { nowMs, sources } }) =>
+        sources.flatMap(({ name, byPartition }) =>
+          byPartition.slice(0, MOST_PARTITIONS).flatMap(({ name: partition, oldestUncommittedMs: sinceMs }) => {
+            const ageMs = sinceMs === null ? null : Math.max(0, nowMs - sinceMs)
+            return known(seconds(ageMs), { source: name, partition })
+          }),
         ),
       ['source', 'partition'],
     ),

@@ -177,6 +177,7 @@ export function sampleDiagnosis(given: Partial<Diagnosis> = {}): Diagnosis {
       partition: `payments-${index}`,
       share: 0.25,
       lagRecords: 79_551,
+      lagMs: 190_000 - 1_000 * index,
       queuedRecords: 300 + index,
       uncommittedRecords: 120 + index,
       watermark: 5_600 + index,

@@ -91,3 +91,37 @@ it('names the records whose downstream could not be reached, and not those that 
     { offset: 2, stage: 'score', code: 'HG_CONNECTION_LOST' },
   ])
 })
+
+it('shows the age of the oldest record that is not committed, in flight or in the broker', async () => {
+  const stampOf = (value: number): number => Date.UTC(2020, 0, 1) + value * 1000
+  const topic = memory.topic<number>('t')
+  topic.append([0, 1, 2, 3, 4, 5].map((value) => ({ value, timestampMs: stampOf(value) })))
+  const gates = new Map<number, () => void>()
+  const started = await pipeline('p', { admission: { records: 2 }, commit: { intervalMs: 10 } })
+    .from(topic.source({ group: 'g' }))
+    .call('wait', (n: number) => new Promise<number>((resolve) => gates.set(n, () => resolve(n))), { concurrency: 2 })
+    .to(memory.sink())
+    .start()
+  /** The backlog is asked about once a second. */
+  const oldest = async (sinceMs: number | null): Promise<void> => {
+    await expect
+      .poll(() => started.status().sources[0]!.byPartition.map((partition) => partition.oldestUncommittedMs))
+      .toEqual([sinceMs])
+    const { sources, nowMs } = started.status()
+    expect(sources[0]!.backlogAgeMs).toBe(sinceMs === null ? null : nowMs - sinceMs)
+  }
+  await expect.poll(() => gates.size).toBe(2)
+  await oldest(stampOf(0))
+  // What is completed ahead of it changes nothing.
+  gates.get(1)!()
+  await expect.poll(() => gates.size).toBe(3)
+  await oldest(stampOf(0))
+  gates.get(0)!()
+  await oldest(stampOf(2))
+  for (const value of [2, 3, 4, 5]) {
+    await expect.poll(() => gates.has(value)).toBe(true)
+    gates.get(value)!()
+  }
+  await oldest(null)
+  await started.stop()
+})
