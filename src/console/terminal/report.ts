@@ -162,7 +162,7 @@ function partitions({ partitions: all }: Diagnosis): readonly Line[] {
     span(`  ${left(nameOf(one), name)}`),
     span(right(percent(one.share), 5)),
     span(
-      `  lag ${count(one.lagRecords)}${one.lagMs === null ? '' : ` (${duration(one.lagMs)})`} · queued ${count(one.queuedRecords)} · to commit ${count(one.uncommittedRecords)}`,
+      `  lag ${count(one.lagRecords)} · queued ${count(one.queuedRecords)} · to commit ${count(one.uncommittedRecords)}`,
       'dim',
     ),
     span(one.oldestMs === null ? '' : ` · @${one.watermark} ${duration(one.oldestMs)} old`, 'dim'),
