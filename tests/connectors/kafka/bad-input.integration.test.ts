@@ -60,19 +60,22 @@ describeKafka('bad input for a source of Kafka', () => {
     expect(textsOf(await half.readThrough(5))).toEqual(['0', '1', '2', '3', '4'])
   })
 
-  it('a topic that is deleted and made anew while it is read is read from its start, and that is said', async () => {
-    const topic = await client.topic(1)
-    await client.append(topic, 0, numbered(0, 5))
-    const anew = await reader({ topics: topic })
-    await anew.read(5)
-    await anew.commit(`${topic}/0`, 5)
-    await client.delete(topic)
-    await client.create(topic, 1)
-    // More than there were, so that the offset that was next exists again.
-    await client.append(topic, 0, numbered(100, 112))
-    expect(textsOf(await anew.readThrough(12))).toEqual(Array.from({ length: 12 }, (_, at) => `${100 + at}`))
-    expect(anew.texts('error')).toMatch(/deleted and made anew.*going on at 0/)
-  })
+  it.each(['classic', 'consumer'] as const)(
+    'a topic that is deleted and made anew while it is read is read from its start, and that is said: %s',
+    async (groupProtocol) => {
+      const topic = await client.topic(1)
+      await client.append(topic, 0, numbered(0, 5))
+      const anew = await reader({ topics: topic, groupProtocol })
+      await anew.read(5)
+      await anew.commit(`${topic}/0`, 5)
+      await client.delete(topic)
+      await client.create(topic, 1)
+      // More than there were, so that the offset that was next exists again.
+      await client.append(topic, 0, numbered(100, 112))
+      expect(textsOf(await anew.readThrough(12))).toEqual(Array.from({ length: 12 }, (_, at) => `${100 + at}`))
+      expect(anew.texts('error')).toMatch(/deleted and made anew.*going on at 0/)
+    },
+  )
 
   it('records over the limit and records that cannot be decoded become dead letters, and their neighbours are worked on', async () => {
     const topic = await client.topic(1)

@@ -168,21 +168,24 @@ describeKafka('a source of Kafka', () => {
     expect((await failing.failure()).message).toMatch(/has no progress in .*, and `from` is 'fail'/)
   })
 
-  it('is moved to a time between two runs, and never while it has members', async () => {
-    const topic = await client.topic(1)
-    await client.append(topic, 0, numbered(10))
-    const group = newGroup()
-    const before = await reader({ topics: topic, group })
-    await before.read(10)
-    await before.commit(`${topic}/0`, 10)
-    const move = { brokers: broker.brokers, group, topics: [topic] }
-    const refused = await rejection(kafka.seek({ ...move, to: 'earliest' }))
-    expect(refused.message).toContain('has members: stop all of them')
-    await before.close()
-    expect(await kafka.seek({ ...move, to: { timestampMs: 1_004 } })).toEqual(new Map([[`${topic}/0`, 4]]))
-    const after = await reader({ topics: topic, group })
-    expect(valuesOf(await after.read(6))).toEqual(['4', '5', '6', '7', '8', '9'])
-  })
+  it.each(['classic', 'consumer'] as const)(
+    'is moved to a time between two runs, and never while it has members: %s',
+    async (groupProtocol) => {
+      const topic = await client.topic(1)
+      await client.append(topic, 0, numbered(10))
+      const group = newGroup()
+      const before = await reader({ topics: topic, group, groupProtocol })
+      await before.read(10)
+      await before.commit(`${topic}/0`, 10)
+      const move = { brokers: broker.brokers, group, topics: [topic] }
+      const refused = await rejection(kafka.seek({ ...move, to: 'earliest' }))
+      expect(refused.message).toContain('has members: stop all of them')
+      await before.close()
+      expect(await kafka.seek({ ...move, to: { timestampMs: 1_004 } })).toEqual(new Map([[`${topic}/0`, 4]]))
+      const after = await reader({ topics: topic, group, groupProtocol })
+      expect(valuesOf(await after.read(6))).toEqual(['4', '5', '6', '7', '8', '9'])
+    },
+  )
 
   it('begins at the same place after a restart, although nothing was committed', async () => {
     const topic = await client.topic(1)
