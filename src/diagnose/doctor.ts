@@ -69,6 +69,8 @@ export class Doctor {
   readonly #statuses: Status[] = []
   /** Of the last status; null until it is asked for. */
   #known: Facts | null = null
+  /** What the rules say of these facts; null until it is asked for. */
+  #found: readonly Finding[] | null = null
   readonly #scale = freshMemory()
   readonly #mayProbe: boolean
   #probedAtMs = Number.NEGATIVE_INFINITY
@@ -96,6 +98,7 @@ export class Doctor {
       this.#lastCompletionMs = status.nowMs
     }
     this.#known = null
+    this.#found = null
     this.#trend.observe(status)
     this.#outages.observe(status)
     this.#statuses.push(status)
@@ -126,7 +129,7 @@ export class Doctor {
     const facts = this.#facts()
     if (facts === null) return null
     const { window } = facts
-    const findings = findingsOf(facts)
+    const findings = this.#findings(facts)
     const finding = this.#present(findings)
     const { health, verdict } = this.#say(facts, findings)
     return {
@@ -182,7 +185,7 @@ export class Doctor {
   /** What it says now, in short; null before the first status. */
   said(): Pick<Diagnosis, 'health' | 'verdict'> | null {
     const facts = this.#facts()
-    return facts === null ? null : this.#say(facts, findingsOf(facts))
+    return facts === null ? null : this.#say(facts, this.#findings(facts))
   }
 
   #facts(): Facts | null {
@@ -192,6 +195,11 @@ export class Doctor {
     const learned = (stage: string, durations: DurationSums): DurationSums => this.#eras.of(stage, durations)
     this.#known ??= factsOf(this.#window(status), this.#trend.read(), sinceMs, this.#outages.read(), learned)
     return this.#known
+  }
+
+  #findings(facts: Facts): readonly Finding[] {
+    this.#found ??= findingsOf(facts)
+    return this.#found
   }
 
   /** The shortest that has enough in it; of a run that is over, all of it. */
@@ -210,7 +218,7 @@ export class Doctor {
     const facts = this.#facts() as Facts
     const { nowMs } = facts.status
     if (this.#isStarting(facts.window)) return
-    const finding = findingsOf(facts)[0] ?? NOTHING
+    const finding = this.#findings(facts)[0] ?? NOTHING
     if (this.#said === null || keyOf(finding) === keyOf(this.#said.finding)) {
       this.#said = { finding, sinceMs: this.#said?.sinceMs ?? nowMs }
       this.#seen = null

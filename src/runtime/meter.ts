@@ -1,6 +1,6 @@
 /**
- * Looks at the process and the sources while a pipeline runs: memory four times a second, the sources' backlog once
- * a second, the size of their groups every five. What it sees goes to the engine (heap, clock) and into the status.
+ * Looks at the process and the sources while a pipeline runs: the heap four times a second, the memory of the process and
+ * the sources' backlog once a second, the size of their groups every five. What it sees goes to the engine (heap, clock) and into the status.
  */
 import { getHeapStatistics } from 'node:v8'
 import type { PartitionBacklog, Source, SourceGroup } from '../model/connector.ts'
@@ -9,6 +9,8 @@ import { ProcessClock } from './process-clock.ts'
 import type { Surroundings } from './status.ts'
 
 const SAMPLE_MS = 250
+/** The kernel is asked, which takes longer than all else that is sampled. */
+const RSS_EVERY = 4
 const BACKLOG_EVERY = 4
 const GROUP_EVERY = 20
 /** The heap guard looks at the smallest of so many samples: garbage that a collection frees is no pressure. */
@@ -64,7 +66,8 @@ export class Meter implements Surroundings {
   stop(): void {
     clearInterval(this.#timer)
     this.#abort.abort()
-    this.#readMemory()
+    this.#readHeap()
+    this.#readRss()
     this.#clock.stop()
   }
 
@@ -102,7 +105,8 @@ export class Meter implements Surroundings {
   }
 
   #sample(): void {
-    const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = this.#readMemory()
+    const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = this.#readHeap()
+    if (this.#samples % RSS_EVERY === 0) this.#readRss()
     this.#heapSamples.push(usedBytes)
     if (this.#heapSamples.length > HEAP_SAMPLES) this.#heapSamples.shift()
     this.#onSample({ usedBytes: Math.min(...this.#heapSamples), limitBytes })
@@ -112,13 +116,16 @@ export class Meter implements Surroundings {
     this.#samples += 1
   }
 
-  #readMemory(): { used_heap_size: number; heap_size_limit: number } {
+  #readHeap(): { used_heap_size: number; heap_size_limit: number } {
     const heap = getHeapStatistics()
     this.#heapLimitBytes = heap.heap_size_limit
-    this.#rssBytes = process.memoryUsage.rss()
-    this.#rssMaxBytes = Math.max(this.#rssMaxBytes, this.#rssBytes)
     this.#heapMaxBytes = Math.max(this.#heapMaxBytes, heap.used_heap_size)
     return heap
+  }
+
+  #readRss(): void {
+    this.#rssBytes = process.memoryUsage.rss()
+    this.#rssMaxBytes = Math.max(this.#rssMaxBytes, this.#rssBytes)
   }
 
   async #askBacklog(index: number): Promise<void> {

@@ -44,12 +44,33 @@ export interface StartOptions {
   readonly world?: World
 }
 
+/** After so long the doctor is overdue, and whoever asks for its last look looks anew. */
+const LOOK_FRESH_MS = 600
+
+/** What the doctor saw at one moment, and what it means. */
+export interface Look {
+  readonly status: Status
+  readonly diagnosis: Diagnosis
+}
+
+/** The doctor's last look, and what was made of it once it was asked for. */
+interface Seen {
+  readonly status: Status
+  readonly atMs: number
+  look: Look | null
+}
+
 /** A pipeline that runs. */
 export interface Running {
   /** What it is doing now. It is put together when asked for: a few times a second, not for each record. */
   status(): Status
   /** How it is, what holds it back and why, what would help and what would hurt; under 1 ms. */
   diagnose(): Diagnosis
+  /**
+   * The last look of the doctor, who looks twice a second: status and diagnosis of the same moment. For whoever watches
+   * all the time; it is put together once however many ask.
+   */
+  look(): Look
   /**
    * Takes a CPU profile and says which stages the time went to, and to what code of none; the next diagnosis has it too.
    * Costs about a tenth of the throughput for `durationMs` (default 2,000). Rejects when the profiler is in use already.
@@ -102,6 +123,8 @@ class Life implements Running {
   readonly #transactions: Transactions | null
   /** The last one that was taken. */
   #profile: Profile | null = null
+  /** Null before the first, and once there is a profile that it does not have. */
+  #seen: Seen | null = null
   readonly #abort = new AbortController()
   readonly #startedAtMs: number
   readonly #closers: { readonly name: string; close(signal: AbortSignal): Promise<void> }[] = []
@@ -180,12 +203,32 @@ class Life implements Running {
   }
 
   diagnose(): Diagnosis {
-    this.#doctor.observe(this.#look())
+    this.#observe()
     return this.#doctor.diagnosis(this.#profile) as Diagnosis
+  }
+
+  look(): Look {
+    const last = this.#seen
+    const isFresh =
+      last !== null && last.status.state === this.#state && this.#world.nowMs() - last.atMs < LOOK_FRESH_MS
+    const seen = isFresh ? last : this.#observe()
+    if (seen.look === null) {
+      const diagnosis = this.#doctor.diagnosis(this.#profile) as Diagnosis
+      seen.look = { status: { ...seen.status, verdict: verdictOf(seen.status, diagnosis) }, diagnosis }
+    }
+    return seen.look
+  }
+
+  #observe(): Seen {
+    const status = this.#look()
+    this.#doctor.observe(status)
+    this.#seen = { status, atMs: this.#world.nowMs(), look: null }
+    return this.#seen
   }
 
   async profile({ durationMs = PROFILE_MS }: { readonly durationMs?: number } = {}): Promise<Profile> {
     this.#profile = await profile(this.#plan, durationMs)
+    this.#seen = null
     return this.#profile
   }
 
@@ -267,7 +310,7 @@ class Life implements Running {
   }
 
   #consult(): void {
-    this.#doctor.observe(this.#look())
+    this.#observe()
     const probe = this.#doctor.probe()
     if (probe === null) return
     const { stage, concurrency, after } = probe

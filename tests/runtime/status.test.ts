@@ -125,3 +125,25 @@ it('shows the age of the oldest record that is not committed, in flight or in th
   await oldest(null)
   await started.stop()
 })
+
+it('gives all who watch the same look, of one moment, until the doctor looks again or the state is another one', async () => {
+  const started = await pipeline('p')
+    .from(memory.source(naturals()))
+    .call('wait', (n) => sleep(1, n), { concurrency: 2 })
+    .to(memory.sink({ keep: false }))
+    .start()
+  const first = started.look()
+  expect(started.look()).toBe(first)
+  expect(first.diagnosis.atMs).toBe(first.status.nowMs)
+  expect(first.status.verdict).not.toBe('')
+
+  started.pause()
+  expect(started.look().status.state).toBe('paused')
+
+  started.resume()
+  const before = started.look()
+  while (started.look() === before) await sleep(5)
+  expect(started.look().status.nowMs).toBeGreaterThan(before.status.nowMs)
+  await started.stop()
+  expect(started.look().status.state).toBe('stopped')
+})

@@ -36,7 +36,7 @@ export async function openConsole(
   log: Logger,
 ): Promise<ServedConsole> {
   const token = process.env['HEADGATE_CONSOLE_TOKEN']
-  if (typeof running.diagnose !== 'function' || typeof running.latencies !== 'function') {
+  if (typeof running.look !== 'function' || typeof running.latencies !== 'function') {
     throw new CliFailure('the copy of Headgate that the pipeline uses is older than this command and has no console', {
       exitCode: EXIT.failed,
       advice: 'Use one version for both: npm ls headgate shows them.',

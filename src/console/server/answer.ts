@@ -40,9 +40,18 @@ export function sendNothing(response: ServerResponse, more: OutgoingHttpHeaders)
   response.writeHead(204, { ...HEADERS, ...more }).end()
 }
 
-/** Begins an answer that goes on. */
+/**
+ * Begins an answer that goes on until the connection is closed. It comes in no chunks: each event is then one write of bytes
+ * that all pages share, where a chunk would be three.
+ */
 export function beginStream(response: ServerResponse): void {
-  response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
+  response.removeHeader('transfer-encoding')
+  response.writeHead(200, {
+    ...HEADERS,
+    'content-type': 'text/event-stream; charset=utf-8',
+    'x-accel-buffering': 'no',
+    connection: 'close',
+  })
   response.flushHeaders()
 }
 

@@ -97,8 +97,7 @@ export class Feed {
 
   #look(samples = false): ConsoleTick {
     const { history } = this
-    const status = this.#target.status()
-    const diagnosis = this.#target.diagnose()
+    const { status, diagnosis } = this.#target.look()
     if (samples) {
       history.add(status, diagnosis, this.#target.latencies())
       this.#health = this.#progress.observe(status, performance.now())

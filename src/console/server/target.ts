@@ -3,5 +3,15 @@ import type { Running } from '../../runtime/start.ts'
 
 export type ConsoleTarget = Pick<
   Running,
-  'status' | 'diagnose' | 'profile' | 'latencies' | 'limits' | 'options' | 'setLimits' | 'pause' | 'resume' | 'drain'
+  | 'status'
+  | 'diagnose'
+  | 'look'
+  | 'profile'
+  | 'latencies'
+  | 'limits'
+  | 'options'
+  | 'setLimits'
+  | 'pause'
+  | 'resume'
+  | 'drain'
 >

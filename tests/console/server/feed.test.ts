@@ -18,6 +18,7 @@ function page(taken = true) {
   let destroyed = false
   const response = {
     writableLength: 0,
+    removeHeader: () => {},
     writeHead: () => response,
     flushHeaders: () => {},
     on: () => response,
@@ -40,11 +41,10 @@ function open({ fails = () => false }: { fails?: () => boolean } = {}) {
   const said: string[] = []
   let seconds = 0
   const target = {
-    status: () => sampleStatus((seconds += 1)),
-    diagnose() {
+    look() {
       looks += 1
       if (fails()) throw new Error('a defect of the doctor')
-      return sampleDiagnosis()
+      return { status: sampleStatus((seconds += 1)), diagnosis: sampleDiagnosis() }
     },
     latencies: () => ({ flow: new Histogram().copy(), stages: {} }),
     limits: () => ({ admission: {}, stages: {} }),

@@ -70,6 +70,7 @@ export async function openWorld({ diagnosis = sampleDiagnosis, ...options }: Wor
     resume: () => running.resume(),
     drain: () => running.drain(),
     diagnose: diagnosis,
+    look: () => ({ status: running.status(), diagnosis: diagnosis() }),
   }
   const console = await serveConsole(target, { port: 0, discoverable: false, ...options })
   onTestFinished(() => console.close())
