@@ -2,8 +2,9 @@
  * What the views call the kinds that a diagnosis names: health, cause, advice, mark, waiting place. Used by the
  * terminal view and by the page, so that both say the same. Every kind has its words: the types see to that.
  */
-import type { Advice, CauseKind, Health, HealthKind, Knob, StageDiagnosis } from '../model/diagnosis.ts'
+import type { Advice, CauseKind, Health, HealthKind, Knob, PlacesCheck, StageDiagnosis } from '../model/diagnosis.ts'
 import type { LimiterStatus, PlaceKind } from '../model/status.ts'
+import { count } from './terminal/figures.ts'
 
 /** How loud a health is: a view picks its colour and its sign by this. */
 export type Mood = 'calm' | 'busy' | 'alarm' | 'over'
@@ -123,4 +124,10 @@ export function gain(ratio: number): string {
 export function nextBottleneck({ nextBottleneck: next }: Knob): string {
   if (next === null) return 'then it keeps up'
   return next.stage === null ? `then ${CAUSE_LABELS[next.kind]}` : `then '${next.stage}': ${CAUSE_LABELS[next.kind]}`
+}
+
+/** `1,204 admitted`, or, where an item is not a record, `3,612 items that 1,204 admitted records are now`. */
+export function admittedWords({ items, admitted }: PlacesCheck): string {
+  if (items === admitted) return `${count(admitted)} admitted`
+  return `${count(items)} items that ${count(admitted)} admitted records are now`
 }

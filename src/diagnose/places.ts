@@ -2,13 +2,7 @@
 import type { PlacesCheck } from '../model/diagnosis.ts'
 import type { Status } from '../model/status.ts'
 
-export function placesCheck({ places, admission: { records: admitted }, stages }: Status): PlacesCheck {
+export function placesCheck({ places, admission: { records: admitted, items } }: Status): PlacesCheck {
   const records = places.reduce((sum, place) => sum + (place.kind === 'backlog' ? 0 : (place.records ?? 0)), 0)
-  // One record may be several items there, or several records one.
-  const kinds = stages.map(({ kind }) => kind)
-  const batchAt = kinds.indexOf('batch')
-  const regroups =
-    kinds.includes('flatMap') ||
-    (batchAt >= 0 && kinds.slice(batchAt).some((kind) => kind === 'call' || kind === 'map'))
-  return { records, admitted, holds: regroups ? null : records === admitted }
+  return { records, items, admitted, holds: records === items && items > 0 === admitted > 0 }
 }

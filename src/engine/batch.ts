@@ -83,6 +83,7 @@ export class BatchStage implements Stage {
       this.#meter.left += 1
       this.#meter.started(1, 1)
       this.#meter.succeeded(1)
+      this.#core.openItems -= members.length - 1
       this.#target.offer(Chunk.ofItems([batchOf(members)]), nowMs)
     }
     return moved

@@ -24,6 +24,11 @@ export class Core {
   readonly admission: Admission
   readonly random: SeededRandom
   readonly counts: RecordCounts = { in: 0, out: 0, filtered: 0, deadLettered: 0, skipped: 0, returned: 0, inFlight: 0 }
+  /**
+   * Items that are open: a record that was admitted is one, each output of a `flatMap` one more, a batch one in place of its
+   * members. What the stages hold adds up to it at all times.
+   */
+  openItems = 0
   /** From the source's timestamp to completion. */
   readonly latency = new Histogram()
   /** How long attempts or writes take, by the name of their stage. */
@@ -80,6 +85,11 @@ export class Core {
 
   /** The item has ended; it leaves its lane, and its record is settled if nothing else of it is open. */
   finish(item: Item, fate: number): void {
+    this.openItems -= 1
+    this.#end(item, fate)
+  }
+
+  #end(item: Item, fate: number): void {
     leaveLanes(item)
     const { root, partition } = item
     if (fate === RETURNED && root.members === null && !partition.fenced) partition.gaveBack(root.key, root.sequence)
@@ -87,7 +97,7 @@ export class Core {
     root.pending -= 1
     if (root.pending > 0) return
     if (root.members === null) this.#settle(root)
-    else for (const member of root.members) this.finish(member, root.fate)
+    else for (const member of root.members) this.#end(member, root.fate)
   }
 
   /** The item cannot be completed: the policy says what becomes of its records. */
@@ -102,6 +112,7 @@ export class Core {
       const failure = { error, stage, attempts: Math.max(1, item.attempt) }
       const letters = item.root.members === null ? [item] : lettersOf(item)
       for (const letter of letters) letter.failure = failure
+      if (item.root.members !== null) this.openItems += letters.length
       ;(this.deadLetters.get(policy.sink) as Inlet).offer(Chunk.ofItems(letters), this.nowMs)
       if (item.root.members !== null) this.finish(item, DEAD_LETTERED)
     }
@@ -121,6 +132,7 @@ export class Core {
 
   /** All of these have ended; the rows of a lot are settled without an item for each. `bytes`: what they weigh. */
   finishAll(lot: Lot | null, refs: Refs, bytes: number, fate: number): void {
+    this.openItems -= refs.length
     if (lot === null) this.#finishItems(refs as Item[], fate)
     else this.#finishRows(lot, refs as number[], bytes, fate)
   }
@@ -132,7 +144,7 @@ export class Core {
     let bytes = 0
     for (const item of items) {
       if (item.root !== item || item.pending !== 1 || item.fate !== 0 || item.members !== null) {
-        this.finish(item, fate)
+        this.#end(item, fate)
         continue
       }
       leaveLanes(item)

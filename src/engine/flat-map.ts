@@ -70,6 +70,7 @@ export class FlatMapStage implements Stage {
       core.nowMs = Math.max(before, after)
       this.#meter.clock.run(CPU, core.nowMs - before)
       this.#meter.left += outputs.length
+      core.openItems += outputs.length
       if (outputs.length > 0) this.#target.offer(Chunk.ofItems(outputs), core.nowMs)
       if (failed !== null) this.#fail(failed)
     }

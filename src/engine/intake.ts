@@ -223,6 +223,7 @@ export class Intake {
     core.counts.in += admitted
     this.delivered += admitted
     core.counts.inFlight += admitted
+    core.openItems += admitted
     partition.inFlight += admitted
     partition.inFlightBytes += bytes
     core.admission.admit(admitted, bytes)

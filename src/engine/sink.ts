@@ -96,8 +96,15 @@ export class SinkStage implements Stage, Writer {
   }
 
   offer(chunk: Chunk): void {
-    if (!this.#role.unbatch) this.#accept(chunk)
-    else for (const batch of chunk.toItems()) this.#accept(Chunk.ofItems(batch.members as Item[]))
+    if (!this.#role.unbatch) {
+      this.#accept(chunk)
+      return
+    }
+    for (const batch of chunk.toItems()) {
+      const members = batch.members as Item[]
+      this.#core.openItems += members.length - 1
+      this.#accept(Chunk.ofItems(members))
+    }
   }
 
   #accept(chunk: Chunk): void {

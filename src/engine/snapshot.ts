@@ -1,5 +1,6 @@
 /** A snapshot of the engine: everything that a status shows and that the engine itself can know. Reads, never steers. */
 import type {
+  AdmissionStatus,
   FailureStatus,
   KeyShare,
   LatencyStatus,
@@ -24,7 +25,7 @@ export interface EngineSnapshot {
   readonly completionPerSecond: number | null
   /** Epoch ms of the oldest record in flight; null when none is. */
   readonly oldestOpenMs: number | null
-  readonly admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
+  readonly admission: AdmissionStatus
   readonly places: PlaceStatus[]
   readonly sources: readonly SourceSnapshot[]
   readonly stages: StageStatus[]
@@ -63,6 +64,7 @@ export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[])
     oldestOpenMs,
     admission: {
       records: admission.records,
+      items: core.openItems,
       limitRecords: limit.records,
       bytes: admission.bytes,
       limitBytes: admission.limits.bytes,

@@ -165,10 +165,12 @@ export interface Knob {
 export interface PlacesCheck {
   /** In all places but the backlogs. */
   records: number
+  /** What the records that were admitted are in the stages: more after a `flatMap`, fewer in batches; else as many. */
+  items: number
   /** What the gate let in and has not seen settled. */
   admitted: number
-  /** False would be a defect. Null where a record may stand for several items or several for one (`flatMap`, `batch` before `call`). */
-  holds: boolean | null
+  /** Whether the places add up to the items; false would be a defect. */
+  holds: boolean
 }
 
 export interface HotKey {

@@ -243,6 +243,17 @@ export interface GroupStatus {
   mostMembers: number | null
 }
 
+/** What the gate let in and has not seen settled, and what it lets in at most. */
+export interface AdmissionStatus {
+  records: number
+  /** What these are in the stages: more after a `flatMap`, fewer in batches. All places but the backlogs add up to it. */
+  items: number
+  limitRecords: number
+  bytes: number
+  limitBytes: number
+  reason: string
+}
+
 export interface SelfChecks {
   /** Largest |Σ states − slots × time| / (slots × time) over the stages; more than 0.01 is a defect of the meter. */
   statesError: number
@@ -267,7 +278,7 @@ export interface Status {
   latencyTotalMs: number
   /** Age of the oldest record that is not completed, in flight or in the broker. */
   queueAgeMs: number
-  admission: { records: number; limitRecords: number; bytes: number; limitBytes: number; reason: string }
+  admission: AdmissionStatus
   /** Every place where work can wait, in the order of the flow: backlogs, prefetch, queues, calls, batches, writes. */
   places: WaitStatus[]
   sources: SourceStatus[]

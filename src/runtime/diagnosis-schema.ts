@@ -166,8 +166,9 @@ export const diagnosisSchema = z
     placesCheck: z
       .strictObject({
         records: amount('In all places but the backlogs.'),
+        items: amount('What the admitted records are in the stages: more after a flatMap, fewer in batches.'),
         admitted: amount('Let in and not settled.'),
-        holds: z.boolean().nullable().describe('Null where a record may stand for several items.'),
+        holds: z.boolean().describe('Whether the places add up to the items.'),
       })
       .describe('Whether the places add up.'),
     hotKeys: z.array(keyShare).describe('Keys that many records have.'),

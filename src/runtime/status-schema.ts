@@ -286,6 +286,7 @@ export const statusSchema = z
     admission: z
       .strictObject({
         records: tally('Records admitted and not settled.'),
+        items: tally('What they are in the stages: more after a flatMap, fewer in batches. The places add up to it.'),
         limitRecords: amount('The most of them at this moment.'),
         bytes: amount('Their bytes.'),
         limitBytes: amount('The most bytes at this moment.'),

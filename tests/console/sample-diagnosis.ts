@@ -167,7 +167,7 @@ export function sampleDiagnosis(given: Partial<Diagnosis> = {}): Diagnosis {
       place('fraud backoff', 'backoff', 'fraud', { limitRecords: 2000 }),
       place('batch', 'batch', 'batch', { records: 120, bytes: 122_000, seconds: 0.3, limitRecords: 500 }),
     ],
-    placesCheck: { records: 1204, admitted: 1204, holds: true },
+    placesCheck: { records: 1204, items: 1204, admitted: 1204, holds: true },
     hotKeys: [
       { source: 'payments', key: 'account-1', share: 0.031 },
       { source: 'payments', key: 'account-7', share: 0.012 },

@@ -75,7 +75,14 @@ export function sampleStatus(seconds: number, given: Partial<Status> = {}): Stat
     latencyMs: { p50: 1200, p95: 3000, p99: 3400, max: 9000 },
     latencyTotalMs: 1300 * times(333),
     queueAgeMs: 190_000,
-    admission: { records: 1204, limitRecords: 10_000, bytes: 1_250_000, limitBytes: 67_108_864, reason: 'residence' },
+    admission: {
+      records: 1204,
+      items: 1204,
+      limitRecords: 10_000,
+      bytes: 1_250_000,
+      limitBytes: 67_108_864,
+      reason: 'residence',
+    },
     places: [
       {
         name: 'payments backlog',

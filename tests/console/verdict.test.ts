@@ -73,9 +73,15 @@ describe('the report of a diagnosis', () => {
     expect(text).toContain('@5600 3.6s old')
   })
 
+  test('says what the records are now where a record is several items or a batch is one', () => {
+    const placesCheck = { records: 3612, items: 3612, admitted: 1204, holds: true }
+    const text = report(sampleDiagnosis({ placesCheck }), 120)
+    expect(lineWith(text, 'in all')).toMatch(/3,612 {3}of 3,612 items that 1,204 admitted records are now/)
+  })
+
   test('says so when the places do not add up, and when the meter disagrees with itself', () => {
     const broken = sampleDiagnosis({
-      placesCheck: { records: 1, admitted: 2, holds: false },
+      placesCheck: { records: 1, items: 2, admitted: 2, holds: false },
       selfChecks: { statesError: 0.2, littleError: 0.5, holds: false },
     })
     expect(report(broken, 100)).toContain('they do not add up')

@@ -407,12 +407,13 @@ export class Oracle {
       const bound = this.#uncommitted.get(name) as Bound
       bound.check(partition.uncommitted(), 'promise 10', `dispatched and uncommitted of ${name}`, grantedRecords)
     }
-    if (this.oneToOne) this.#checkPlaces(places, records.inFlight, admission.bytes)
+    this.#checkPlaces(places, admission)
     if (checks.statesError > 0.01) throw new Violation(`the slots' states are ${checks.statesError} off`)
     if (checks.littleError > 0.05) throw new Violation(`Little's law is ${checks.littleError} off`)
   }
 
-  #checkPlaces(places: EngineSnapshot['places'], inFlight: number, inFlightBytes: number): void {
+  /** Of bytes only where an item stands for one record: an output weighs what its record weighs. */
+  #checkPlaces(places: EngineSnapshot['places'], admission: EngineSnapshot['admission']): void {
     let records = 0
     let bytes = 0
     for (const place of places) {
@@ -420,10 +421,12 @@ export class Oracle {
       records += place.records
       bytes += place.bytes
     }
-    if (records === inFlight && bytes === inFlightBytes) return
+    const open = admission.items
+    const alike = !this.oneToOne || (open === admission.records && bytes === admission.bytes)
+    if (records === open && alike && open > 0 === admission.records > 0) return
     const text = JSON.stringify(places.filter((place) => place.records !== 0))
     throw new Violation(
-      `places hold ${records} records (${bytes} B), in flight are ${inFlight} (${inFlightBytes}): ${text}`,
+      `places hold ${records} items (${bytes} B), ${open} are open of ${admission.records} (${admission.bytes} B): ${text}`,
     )
   }
 }

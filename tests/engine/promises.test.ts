@@ -3,8 +3,10 @@
  * oracle checks all promises at every step anyway; what is asserted here beside that is what one promise is about.
  */
 import { describe, expect, test } from 'vitest'
+import { BatchStage } from '../../src/engine/batch.ts'
 import type { Command } from '../../src/engine/commands.ts'
 import type { Faults } from './faults.ts'
+import { broken } from './patch.ts'
 import { type ChainOptions, CRASHES, callAndWrite, chain, REBALANCES } from './scenarios.ts'
 import type { Topology } from './topology.ts'
 import { type Scenario, World } from './world.ts'
@@ -51,6 +53,34 @@ describe('in the simulated world', { timeout: 120_000 }, () => {
       stages: [topology.flatMap(), topology.call('none', { onFailure: topology.letters() })],
       end: topology.route(1, 'none'),
     }))
+  })
+
+  describe('the waiting places add up to what was admitted', () => {
+    /** Several items of a record, and several records in one item, that a call may fail and a dead-letter sink takes one by one. */
+    const fansOutAndIn = (topology: Topology) => {
+      const onFailure = topology.letters()
+      const call = topology.call('none', { onFailure })
+      return { stages: [topology.flatMap(), topology.batch(), call], end: topology.sink('none', { onFailure }) }
+    }
+    const options = { faults: { ...DOWNSTREAM, ...REBALANCES, letterFails: 0.3 }, records: 100, poison: 0.05 }
+
+    test('in items, where a record is several of them or a batch is one', () => {
+      const worlds = runAll(options, fansOutAndIn)
+      expect(sum(worlds, 'letterFails')).toBeGreaterThan(0)
+    })
+
+    test.each([
+      ['hides an item', -1],
+      ['still counts one that it has handed over', 1],
+    ])('and the oracle notices a batch that %s', (_, off) => {
+      const places = (original: (this: never) => unknown) =>
+        function (this: never) {
+          const [only] = original.call(this) as [{ records: number }]
+          return [{ ...only, records: only.records > 0 ? only.records + off : 0 }]
+        }
+      const run = (): unknown => broken(BatchStage, 'places', places, () => runAll(options, fansOutAndIn))
+      expect(run).toThrow(/places hold/)
+    })
   })
 
   test('promise 2: the committed position is the contiguous prefix of what was delivered, over gaps in the offsets', () => {

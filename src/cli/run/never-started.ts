@@ -15,7 +15,7 @@ export function neverStarted(pipeline: string, startedAtMs: number, error: { cod
     latencyMs: { p50: 0, p95: 0, p99: 0, max: 0 },
     latencyTotalMs: 0,
     queueAgeMs: 0,
-    admission: { records: 0, limitRecords: 0, bytes: 0, limitBytes: 0, reason: 'not started' },
+    admission: { records: 0, items: 0, limitRecords: 0, bytes: 0, limitBytes: 0, reason: 'not started' },
     places: [],
     sources: [],
     stages: [],

@@ -4,17 +4,17 @@
  */
 import type { Diagnosis } from '../../model/diagnosis.ts'
 import type { WaitStatus } from '../../model/status.ts'
-import { PLACE_LABELS } from '../labels.ts'
+import { admittedWords, PLACE_LABELS } from '../labels.ts'
 import { bytes, count, duration, percent, UNKNOWN } from '../terminal/figures.ts'
 import { byId, element, keep, set, write } from './dom.ts'
 
 export function showPlaces({ places, placesCheck, flow }: Diagnosis): void {
-  const { records, admitted, holds } = placesCheck
-  const sum = `${count(records)} of ${count(admitted)} admitted`
-  const check = holds === null ? '' : holds ? ', and they add up' : '; they do not add up: a defect of the meter'
+  const { records, holds } = placesCheck
+  const sum = `${count(records)} of ${admittedWords(placesCheck)}`
+  const check = holds ? ', and they add up' : '; they do not add up: a defect of the meter'
   const backlog = flow.backlogRecords === null ? '' : ` · ${count(flow.backlogRecords)} more in the broker`
   write(byId('places-sum'), `${sum}${check}${backlog}`)
-  set(byId('places-sum'), { class: holds === false ? 'problem' : 'quiet' })
+  set(byId('places-sum'), { class: holds ? 'quiet' : 'problem' })
 
   const inside = places.filter(({ kind, records: held }) => kind !== 'backlog' && (held ?? 0) > 0)
   const whole = inside.reduce((total, { records: held }) => total + (held ?? 0), 0)

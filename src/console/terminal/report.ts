@@ -5,7 +5,7 @@
  */
 import type { Diagnosis, StageDiagnosis } from '../../model/diagnosis.ts'
 import type { WaitStatus } from '../../model/status.ts'
-import { PLACE_LABELS } from '../labels.ts'
+import { admittedWords, PLACE_LABELS } from '../labels.ts'
 import { level, stateBar, stateWords } from './bars.ts'
 import { bytes, count, duration, percent, rate, UNKNOWN } from './figures.ts'
 import { flowLine, flowOfDiagnosis } from './flow-line.ts'
@@ -117,8 +117,8 @@ function places({ places: all, placesCheck }: Diagnosis): readonly Line[] {
   const sum: Line = [
     span(left('in all', name), 'dim'),
     span(right(count(placesCheck.records), 12)),
-    span(`   of ${count(placesCheck.admitted)} admitted`, 'dim'),
-    ...(placesCheck.holds === false ? [span('   they do not add up: a defect of the meter', 'warn')] : []),
+    span(`   of ${admittedWords(placesCheck)}`, 'dim'),
+    ...(placesCheck.holds ? [] : [span('   they do not add up: a defect of the meter', 'warn')]),
   ]
   return [heading, ...used.map((place) => placeRow(place, name)), sum]
 }
