@@ -47,6 +47,12 @@ function isBehind({ position, endOffset }: Partition): boolean {
   return endOffset < 0 || position < endOffset
 }
 
+/** Of a partition that nothing has come of yet, another one of its topic tells more than a guess. */
+function measured(partition: Partition, others: readonly Partition[]): Partition {
+  if (partition.batchBytes > 0) return partition
+  return others.find(({ topic, batchBytes }) => topic === partition.topic && batchBytes > 0) ?? partition
+}
+
 export class Fetcher {
   readonly #cluster: Cluster
   readonly #settings: SourceSettings
@@ -228,7 +234,8 @@ export class Fetcher {
       let entry = topics.get(topic)
       if (!entry) topics.set(topic, (entry = { name: topic, topicId: known?.id ?? '', partitions: [] }))
       const wanted = isBehind(partition) ? share : NOTHING
-      const partitionMaxBytes = this.#demand.bytesFor(partition, wanted, Math.max(1, sharers), partitionFetchBytes)
+      const like = measured(partition, partitions)
+      const partitionMaxBytes = this.#demand.bytesFor(like, wanted, Math.max(1, sharers), partitionFetchBytes)
       maxBytes += partitionMaxBytes
       entry.partitions.push({
         partition: index,
@@ -281,7 +288,11 @@ export class Fetcher {
       this.#events.diverged(partition, diverging)
       return
     }
-    if (records === null) return
+    if (records === null) {
+      // The others had all the room, so that not even a piece of a batch came.
+      if (isBehind(partition)) partition.starved += 1
+      return
+    }
     const { nextOffset, records: count, bytes, lastBatchBytes } = survey(records, partition.position)
     partition.batchBytes = Math.max(Math.floor(partition.batchBytes * 0.9), lastBatchBytes)
     if (nextOffset === partition.position) {
