@@ -130,6 +130,9 @@ export class Batch {
     const keys = this.#keys
     const heads = this.#headers
     const base = this.baseOffset
+    // Where the batch starts in its memory. A view of this class is made in half the time of one that is a Buffer.
+    const memory = bytes.buffer as ArrayBuffer
+    const origin = bytes.byteOffset
     let timestampMs = this.timestampAt(from)
     let start = this.#start(from)
     for (let index = from; index < to; index += 1) {
@@ -147,7 +150,7 @@ export class Batch {
         valueAt += length
       }
       if (this.#timestamps > 0) timestampMs = this.timestampAt(index)
-      const value = bytes.subarray(valueAt, end)
+      const value = new Uint8Array(memory, origin + valueAt, end - valueAt)
       into.push(new LogRecord(key, partition, base + index, timestampMs, headers, end - start, value))
       start = end
     }
