@@ -17,37 +17,51 @@ const SMOKE = process.env['HEADGATE_SMOKE'] === '1'
 /** Alike for all sides. */
 const WARM_UP_MS = SMOKE ? 0 : 4000
 
-/** Of two contenders, each this often and for about this long. */
-const TURNS = SMOKE ? 2 : 60
+/** Of two contenders, each this often and for about this long, unless they say otherwise. */
+const TURNS = 60
+const SMOKE_TURNS = 2
 const TURN_SECONDS = 0.25
 
-async function timed(contender: Contender, n: number): Promise<number> {
+interface Pace {
+  readonly perSecond: number
+  /** By the CPU time of all threads of this process: what others take of a shared machine does not count. */
+  readonly perCpuSecond: number
+}
+
+async function paceOf(contender: Contender, n: number): Promise<Pace> {
   await contender.prepare?.(n)
   const start = performance.now()
+  const cpuStart = process.cpuUsage()
   await contender.run(n)
-  return n / ((performance.now() - start) / 1000)
+  const perSecond = n / ((performance.now() - start) / 1000)
+  const { user, system } = process.cpuUsage(cpuStart)
+  return { perSecond, perCpuSecond: n / ((user + system) / 1e6) }
+}
+
+async function timed(contender: Contender, n: number): Promise<number> {
+  return (await paceOf(contender, n)).perSecond
 }
 
 /** Each turn one after the other, the first one changing: what drifts hits both alike. */
 async function measureInTurns(ours: Contender, theirs: Contender): Promise<ChildReply> {
-  const pairs: [number, number][] = []
-  const paces = new Map<Contender, number>()
+  const pairs: [Pace, Pace][] = []
+  const paces = new Map<Contender, Pace>()
+  const turns = SMOKE ? SMOKE_TURNS : (ours.turns ?? TURNS)
   const warmUntilMs = performance.now() + 2 * WARM_UP_MS
-  for (let turn = 0; pairs.length < TURNS; turn += 1) {
+  for (let turn = 0; pairs.length < turns; turn += 1) {
     for (const side of turn % 2 === 0 ? [ours, theirs] : [theirs, ours]) {
-      const n = side.fixed ?? Math.max(side.warm, Math.ceil((paces.get(side) ?? 0) * TURN_SECONDS))
-      paces.set(side, await timed(side, n))
+      const seconds = SMOKE ? 0 : (side.seconds ?? TURN_SECONDS)
+      const n = side.fixed ?? Math.max(side.warm, Math.ceil((paces.get(side)?.perSecond ?? 0) * seconds))
+      paces.set(side, await paceOf(side, n))
     }
-    if (performance.now() > warmUntilMs) pairs.push([paces.get(ours) as number, paces.get(theirs) as number])
+    if (performance.now() > warmUntilMs) pairs.push([paces.get(ours) as Pace, paces.get(theirs) as Pace])
   }
+  const ratioBy = (of: keyof Pace): number => median(pairs.map(([own, other]) => own[of] / other[of]))
   return {
     kind: 'measured',
-    value: median(pairs.map(([value]) => value)),
-    notes: {},
-    other: {
-      value: median(pairs.map(([, value]) => value)),
-      ratio: median(pairs.map(([value, other]) => value / other)),
-    },
+    value: median(pairs.map(([own]) => own.perSecond)),
+    notes: { 'ratio by CPU time': ratioBy('perCpuSecond') },
+    other: { value: median(pairs.map(([, other]) => other.perSecond)), ratio: ratioBy('perSecond') },
   }
 }
 

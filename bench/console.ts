@@ -1,6 +1,6 @@
 /**
  * What the console costs: the pace of a pipeline with ten open pages beside that of the same one with none, and of a console that nobody looks at beside
- * that of none at all; and how long it takes until the console shows that an API was killed. The sides are in `console/`.
+ * that of none at all; what the meter and the doctor cost a pipeline at full speed; and how long it takes until the console shows that an API was killed. The sides are in `console/`.
  */
 import type { Bench } from './harness.ts'
 
@@ -23,10 +23,19 @@ export const bench: Bench = {
       goals: { 'no console': 1 / 1.01 },
       inTurns: 'no console',
     },
+    {
+      name: 'a meter and a doctor that look',
+      unit: 'records/s',
+      headgate: 'watched',
+      peers: { 'nobody looks': 'unwatched' },
+      goals: { 'nobody looks': 1 / 1.01 },
+      inTurns: 'nobody looks',
+    },
   ],
   async contender(key) {
     const { consoleSide } = await import('./console/sides.ts')
-    const side = await consoleSide(key)
+    const { watchedSide } = await import('./console/watched.ts')
+    const side = (await consoleSide(key)) ?? (await watchedSide(key))
     if (!side) throw new Error(`no side named '${key}'`)
     return side
   },

@@ -21,6 +21,10 @@ export async function loadHeadgate(dist = DIST): Promise<Headgate> {
   return { ...(main as typeof import('headgate')), ...(connector as typeof import('headgate/memory')) }
 }
 
+export async function loadMeter(): Promise<typeof import('../src/runtime/meter.ts').Meter> {
+  return ((await load('runtime/meter.js')) as typeof import('../src/runtime/meter.ts')).Meter
+}
+
 export async function loadConsole(): Promise<typeof import('headgate/console')> {
   return (await load('console/index.js')) as typeof import('headgate/console')
 }

@@ -31,7 +31,7 @@ const USAGE = `npm run bench -- <engine|log|anchor|kafka|overload|console|doctor
   engine   the cost of a record in the engine: Effect Stream, RxJS, Node streams, p-limit
   log      durable appends and reads of the embedded log: raw LMDB, Redis Streams
   anchor   the payment example against an API that sustains 20,000 requests a minute
-  console  what open pages cost, and how soon an API that was killed is shown
+  console  what open pages, the meter and the doctor cost, and how soon an API that was killed is shown
   kafka    the Kafka source on a broker started for it: KafkaJS by hand, Confluent's Parallel Consumer
   overload the limiters on a simulated downstream: Vegas, Gradient2, Envoy, Vector ARC, failsafe-go, AWS, fixed
   doctor   planted causes in virtual time: the doctor beside the boundary rule, Clinic's categories, highest latency

@@ -11,11 +11,16 @@ import type { Contender } from '../harness.ts'
 import { loadConsole, loadHeadgate } from '../headgate.ts'
 
 const SLOTS = 64
-const RECORDS = 300_000
+const WARM = 300_000
+/** Long enough for several looks: twice a second one is sent to the pages. */
+const SECONDS = 1.5
+const TURNS = 30
 const PAGES: Readonly<Record<string, number | null>> = { 'pages-10': 10, 'pages-0': 0, 'no-console': null }
 
 interface Surroundings {
   readonly running: Running
+  /** Records that have completed. */
+  done(): number
   /** Null: no console either. */
   setPages(count: number | null): Promise<void>
   end(): Promise<void>
@@ -27,15 +32,16 @@ export async function consoleSide(key: string): Promise<Contender | null> {
   const pages = PAGES[key]
   if (pages === undefined) return null
   shared ??= surroundings()
-  const { running, setPages, end } = await shared
+  const { running, done, setPages, end } = await shared
   return {
-    fixed: RECORDS,
-    warm: RECORDS,
+    warm: WARM,
+    seconds: SECONDS,
+    turns: TURNS,
     prepare: () => setPages(pages),
     async run(n) {
-      const wanted = running.status().records.out + n
+      const wanted = done() + n
       running.resume()
-      while (running.status().records.out < wanted) await sleep(10)
+      while (done() < wanted) await sleep(10)
       running.pause()
     },
     finish: end,
@@ -45,11 +51,12 @@ export async function consoleSide(key: string): Promise<Contender | null> {
 async function surroundings(): Promise<Surroundings> {
   const { pipeline, memory } = await loadHeadgate()
   const { serveConsole } = await loadConsole()
+  const sink = memory.sink<number>({ keep: false })
   const running = (await pipeline('bench')
     .from(memory.source(naturals()))
     .map((n) => n + 1)
     .call('call', async (n) => n, { concurrency: SLOTS })
-    .to(memory.sink({ keep: false }))
+    .to(sink)
     .start()) as Running
   running.pause()
   let served: Awaited<ReturnType<typeof serveConsole>> | undefined
@@ -57,6 +64,7 @@ async function surroundings(): Promise<Surroundings> {
   const pages = fork(fileURLToPath(new URL('./pages.ts', import.meta.url)), [], { execArgv: process.execArgv })
   return {
     running,
+    done: () => sink.count,
     async setPages(count) {
       if (count === null) {
         await served?.close()

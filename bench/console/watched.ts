@@ -1,0 +1,47 @@
+/**
+ * What looking costs a pipeline at full speed: the meter's looks at the process and at collections, the doctor's, and somebody who
+ * asks for status and diagnosis as often as the console does. On the other side nobody looks; Headgate has no option
+ * for it, so the meter is kept from starting. What the accounting in the engine costs is the last row of `bench engine`.
+ */
+import { CONCURRENCY, counting, settle } from '../engine/workload.ts'
+import type { Contender } from '../harness.ts'
+import { loadHeadgate, loadMeter } from '../headgate.ts'
+
+const LOOK_EVERY_MS = 500
+const SECONDS = 2
+const TURNS = 24
+
+let patched: Promise<void> | undefined
+/** Whether the meter of the next pipeline starts: both sides run the same code, compiled once. */
+let starts = true
+
+export async function watchedSide(key: string): Promise<Contender | null> {
+  if (key !== 'watched' && key !== 'unwatched') return null
+  const watched = key === 'watched'
+  const { pipeline, memory } = await loadHeadgate()
+  patched ??= makeMeterOptional()
+  await patched
+  const all = (n: number): number => n
+  const side = counting({ warm: 500_000 }, all, async (values) => {
+    starts = watched
+    const sink = memory.sink<number>({ keep: false })
+    const running = await pipeline('bench')
+      .from(memory.source(values))
+      .call('settle', settle, { order: 'none', concurrency: CONCURRENCY })
+      .to(sink)
+      .start()
+    const reader = watched ? setInterval(() => running.look(), LOOK_EVERY_MS) : undefined
+    await running.done
+    clearInterval(reader)
+    return sink.count
+  })
+  return { ...side, seconds: SECONDS, turns: TURNS }
+}
+
+async function makeMeterOptional(): Promise<void> {
+  const { prototype } = await loadMeter()
+  const { start } = prototype
+  prototype.start = function () {
+    if (starts) start.call(this)
+  }
+}
