@@ -17,7 +17,7 @@ import { OutageLog } from './outage.ts'
 import { describe } from './report.ts'
 import { findingsOf } from './rules.ts'
 import { TrendLog } from './trend.ts'
-import { completed, type Window, windowOf } from './window.ts'
+import { completed, keepApart, type Window, windowOf } from './window.ts'
 import { sentenceOf } from './words.ts'
 
 export interface DoctorOptions {
@@ -101,6 +101,7 @@ export class Doctor {
     this.#found = null
     this.#trend.observe(status)
     this.#outages.observe(status)
+    keepApart(this.#statuses, ({ nowMs }) => nowMs)
     this.#statuses.push(status)
     while (this.#statuses.length > 2 && status.nowMs - (this.#statuses[1] as Status).nowMs >= LONGEST_WINDOW_MS)
       this.#statuses.shift()

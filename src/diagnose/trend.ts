@@ -4,7 +4,7 @@
  */
 import type { Status } from '../model/status.ts'
 import { grows, type Trend } from './facts.ts'
-import { completed } from './window.ts'
+import { completed, keepApart } from './window.ts'
 
 const KEPT_MS = 60_000
 /** Slopes are taken over this, so that the randomness of arrivals averages out. */
@@ -27,6 +27,7 @@ export class TrendLog {
   #growingSinceMs: number | null = null
 
   observe(status: Status): void {
+    keepApart(this.#marks, ({ atMs }) => atMs)
     this.#marks.push({
       atMs: status.nowMs,
       arrived: arrivedOf(status),

@@ -87,6 +87,18 @@ export function windowOf(from: Status | null, to: Status): Window {
   }
 }
 
+/** Of looks that are closer than this only one is kept. */
+const APART_MS = 200
+
+/**
+ * Before another look is added: takes the last one out if it is hardly newer than the one before it. However often
+ * somebody asks, no more is kept than of a doctor that looks twice a second, or not much more.
+ */
+export function keepApart<T>(looks: T[], atMs: (look: T) => number): void {
+  const [before, last] = looks.slice(-2)
+  if (before !== undefined && last !== undefined && atMs(last) - atMs(before) < APART_MS) looks.pop()
+}
+
 export function completed({ records }: Status): number {
   return records.out + records.filtered + records.deadLettered + records.skipped
 }

@@ -79,8 +79,8 @@ export async function run(file: string, options: RunOptions): Promise<number> {
   const started = running
   screen.follow(
     () => started.status(),
-    // A copy of Headgate that is older than this command has no doctor.
-    () => (started as Partial<StartedPipeline>).diagnose?.(),
+    // A copy of Headgate that is older than this command has no doctor that shares its looks.
+    () => (started as Partial<StartedPipeline>).look?.().diagnosis,
   )
   const endSaving = limits === null ? () => {} : saveLimitsRegularly(limits, running, screen.log)
   const ending = await end(running, stop.first, options.drain ?? pipeline.plan.drainMs ?? DRAIN_MS, screen)
