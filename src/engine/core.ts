@@ -83,6 +83,11 @@ export class Core {
     return latency
   }
 
+  admitted(records: number): void {
+    this.counts.inFlight += records
+    this.openItems += records
+  }
+
   /** The item has ended; it leaves its lane, and its record is settled if nothing else of it is open. */
   finish(item: Item, fate: number): void {
     this.openItems -= 1

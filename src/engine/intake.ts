@@ -222,8 +222,7 @@ export class Intake {
     }
     core.counts.in += admitted
     this.delivered += admitted
-    core.counts.inFlight += admitted
-    core.openItems += admitted
+    core.admitted(admitted)
     partition.inFlight += admitted
     partition.inFlightBytes += bytes
     core.admission.admit(admitted, bytes)

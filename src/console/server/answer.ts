@@ -44,7 +44,7 @@ export function sendNothing(response: ServerResponse, more: OutgoingHttpHeaders)
  * Begins an answer that goes on until the connection is closed. It comes in no chunks: each event is then one write of bytes
  * that all pages share, where a chunk would be three.
  */
-export function beginStream(response: ServerResponse): void {
+export function beginStream(response: ServerResponse): ServerResponse {
   response.removeHeader('transfer-encoding')
   response.writeHead(200, {
     ...HEADERS,
@@ -53,6 +53,7 @@ export function beginStream(response: ServerResponse): void {
     connection: 'close',
   })
   response.flushHeaders()
+  return response
 }
 
 /** What was thrown, as an answer. An error that nobody foresaw says no more than that it happened. */

@@ -7,7 +7,7 @@ import { describe } from '../../model/errors.ts'
 import type { Logger } from '../../model/logger.ts'
 import { prometheusText } from '../../telemetry/prometheus.ts'
 import type { ControlAnswer, OptionsDocument } from '../documents.ts'
-import { send, sendError, sendJson, sendNothing } from './answer.ts'
+import { beginStream, send, sendError, sendJson, sendNothing } from './answer.ts'
 import { readJson } from './body.ts'
 import type { Control } from './control.ts'
 import type { Credentials, Proof } from './credentials.ts'
@@ -73,7 +73,13 @@ async function answer(
 function routesOf({ target, credentials, feed, control, files, openMetrics }: RouterParts): Map<string, Route> {
   const figures: Need = openMetrics ? 'open' : 'look'
   const routes: Record<string, Route> = {
-    'GET /events': { need: 'look', handle: (_, response) => feed.open(response) },
+    'GET /events': {
+      need: 'look',
+      handle({ method }, response) {
+        if (method !== 'HEAD') feed.open(response)
+        else beginStream(response).end()
+      },
+    },
     'GET /status': { need: 'look', handle: (_, response) => sendJson(response, 200, target.status()) },
     'GET /diagnosis': { need: 'look', handle: (_, response) => sendJson(response, 200, target.diagnose()) },
     'GET /history': { need: 'look', handle: (_, response) => sendJson(response, 200, feed.history.document()) },

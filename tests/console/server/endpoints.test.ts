@@ -69,6 +69,15 @@ describe('documents', () => {
     expect(ticks[2]!.status.nowMs).toBeGreaterThan(ticks[0]!.status.nowMs)
   })
 
+  test('whoever asks for the head of the events has an answer that ends, and no page', async () => {
+    const { script } = await openWorld()
+    const heads = Array.from({ length: 40 }, () => script('/events', { method: 'HEAD' }))
+    for (const { status, headers } of await Promise.all(heads)) {
+      expect(status).toBe(200)
+      expect(headers['content-type']).toContain('text/event-stream')
+    }
+  })
+
   test('a profile is taken when it is asked for, and by nobody without the token', async () => {
     const { ask, script } = await openWorld()
     expect((await ask('/profile', { method: 'POST' })).status).toBe(401)
