@@ -9,6 +9,7 @@ import { History } from '../../src/console/terminal/history.ts'
 import { renderView } from '../../src/console/terminal/render.ts'
 import { cells } from '../../src/console/terminal/spans.ts'
 import type { Status } from '../../src/model/status.ts'
+import { runs } from '../fixtures/long.ts'
 import { sampleStatus } from './sample-status.ts'
 
 function watched(seconds: number): History {
@@ -64,7 +65,7 @@ describe('the terminal view', () => {
         expect(widest(view)).toBeLessThanOrEqual(columns)
         expect(view).not.toMatch(/[^\P{Cc}\n]/u)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 

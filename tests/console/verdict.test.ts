@@ -13,6 +13,7 @@ import { renderView } from '../../src/console/terminal/render.ts'
 import { renderDiagnosis } from '../../src/console/terminal/report.ts'
 import { cells } from '../../src/console/terminal/spans.ts'
 import type { Diagnosis } from '../../src/model/diagnosis.ts'
+import { runs } from '../fixtures/long.ts'
 import { overloadedDiagnosis, sampleDiagnosis } from './sample-diagnosis.ts'
 import { sampleStatus } from './sample-status.ts'
 
@@ -140,7 +141,7 @@ describe.each([
         expect(widest(text)).toBeLessThanOrEqual(columns)
         expect(text).not.toMatch(/[^\P{Cc}\n]/u)
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 })

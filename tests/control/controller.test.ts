@@ -7,6 +7,7 @@ import type { AttemptOutcome } from '../../src/control/limiter.ts'
 import { HeadgateError } from '../../src/model/errors.ts'
 import { simulate } from '../../src/sim/run.ts'
 import type { Conditions } from '../../src/sim/scenario.ts'
+import { runs } from '../fixtures/long.ts'
 import { Toy } from './toy-downstream.ts'
 
 function started(options: ControllerOptions = {}): Toy {
@@ -231,7 +232,7 @@ describe('the controller survives bad input', () => {
           for (const value of [baselineMs ?? 0, latencyMs ?? 0, retryTokens]) expect(Number.isFinite(value)).toBe(true)
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 

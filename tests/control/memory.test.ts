@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { Controller } from '../../src/control/controller.ts'
 import type { AttemptOutcome } from '../../src/control/limiter.ts'
+import { LONG } from '../fixtures/long.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -22,7 +23,7 @@ const BAD = 40
 const NEVER = 997
 const MOST_OPEN = 64
 const SERVICE_MS = 20
-const CALLS = 200_000
+const CALLS = LONG ? 200_000 : 100_000
 /** Five bytes a call: less than the least that can be kept of each. */
 const MOST_BYTES = 5 * CALLS
 

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeDoneSet, doneSetBytesBound, type Runs } from '../../src/engine/done-set.ts'
 import { Ledger, type Span } from '../../src/engine/ledger.ts'
+import { runs } from '../fixtures/long.ts'
 
 class NaiveLedger {
   readonly start: number
@@ -122,7 +123,7 @@ describe('the ledger', () => {
             expect(cut === null ? [] : offsetsOf(decodeDoneSet(position, cut) as Runs)).toEqual(offsetsOf(runs))
         }
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     )
   })
 

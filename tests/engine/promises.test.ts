@@ -1,17 +1,20 @@
 /**
- * Each promise with a pipeline and with faults that press hard on it, with one seed, or ten with `HEADGATE_LONG=1`. The
+ * Each promise with a pipeline and with faults that press hard on it, with one seed and few records, or ten seeds and more with `HEADGATE_LONG=1`. The
  * oracle checks all promises at every step anyway; what is asserted here beside that is what one promise is about.
  */
 import { describe, expect, test } from 'vitest'
 import { BatchStage } from '../../src/engine/batch.ts'
 import type { Command } from '../../src/engine/commands.ts'
+import { LONG } from '../fixtures/long.ts'
 import type { Faults } from './faults.ts'
 import { broken } from './patch.ts'
 import { type ChainOptions, CRASHES, callAndWrite, chain, REBALANCES } from './scenarios.ts'
 import type { Topology } from './topology.ts'
 import { type Scenario, World } from './world.ts'
 
-const SEEDS = process.env['HEADGATE_LONG'] === '1' ? [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] : [1]
+const SEEDS = LONG ? [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] : [1]
+/** Of each partition, where a scenario says nothing else. */
+const RECORDS = LONG ? 300 : 150
 
 const DOWNSTREAM: Partial<Faults> = {
   handlerThrows: 0.1,
@@ -30,7 +33,7 @@ const DOWNSTREAM: Partial<Faults> = {
 /** Runs the scenario for every seed to its end, and gives the worlds back. */
 function runAll(options: ChainOptions, flow: Parameters<typeof chain>[1], more: Partial<Scenario> = {}): World[] {
   return SEEDS.map((seed) => {
-    const world = new World(chain({ seed, ...options }, flow, more))
+    const world = new World(chain({ seed, records: RECORDS, ...options }, flow, more))
     world.run(200_000)
     expect(world.isOver(), `seed ${seed}`).toBe(true)
     return world
@@ -43,7 +46,7 @@ function sum(worlds: readonly World[], name: string): number {
 
 describe('in the simulated world', { timeout: 120_000 }, () => {
   test('promise 1: nothing is committed before all that it causes is durable, with replies lost and processes killed', () => {
-    const worlds = runAll({ faults: { ...DOWNSTREAM, ...CRASHES }, poison: 0.03 }, callAndWrite('none'))
+    const worlds = runAll({ records: 300, faults: { ...DOWNSTREAM, ...CRASHES }, poison: 0.03 }, callAndWrite('none'))
     expect(sum(worlds, 'crash')).toBeGreaterThan(0)
     expect(sum(worlds, 'sinkLosesReply')).toBeGreaterThan(0)
   })
@@ -103,7 +106,7 @@ describe('in the simulated world', { timeout: 120_000 }, () => {
     for (const seed of SEEDS) {
       furthest.clear()
       const faults = { commitFails: 0.4, commitLosesReply: 0.4, ...REBALANCES }
-      new World(chain({ seed, faults }, callAndWrite('none'), { onCommand })).run(200_000)
+      new World(chain({ seed, records: RECORDS, faults }, callAndWrite('none'), { onCommand })).run(200_000)
     }
   })
 

@@ -1,15 +1,17 @@
 /**
  * Exactly-once in the simulated world: whatever fails, each output becomes visible once, and never without its record
- * being done. The oracle checks the other promises at every step as well. `HEADGATE_LONG=1` tries more seeds.
+ * being done. The oracle checks the other promises at every step as well. `HEADGATE_LONG=1` tries more seeds and records.
  */
 import { describe, expect, test } from 'vitest'
 import type { FlowPlan, TransactionPlan } from '../../src/model/plan.ts'
+import { LONG } from '../fixtures/long.ts'
 import type { Faults } from './faults.ts'
 import { type ChainOptions, CRASHES, callAndWrite, chain, REBALANCES, randomScenario } from './scenarios.ts'
 import { type Scenario, World } from './world.ts'
 
-const LONG = process.env['HEADGATE_LONG'] === '1'
 const SEEDS = LONG ? [1, 2, 3, 4, 5] : [1]
+/** Of each partition, where a scenario says nothing else. */
+const RECORDS = LONG ? 300 : 150
 const TOPOLOGIES = LONG ? 200 : 5
 const PATIENT = { timeout: LONG ? 600_000 : 120_000 }
 const TRANSACTION: TransactionPlan = { intervalMs: 100, records: 100, id: null, timeoutMs: 10_000 }
@@ -29,7 +31,7 @@ const DOWNSTREAM: Partial<Faults> = {
 
 function runAll(options: ChainOptions, flow: Parameters<typeof chain>[1], more: Partial<Scenario> = {}): World[] {
   return SEEDS.map((seed) => {
-    const world = new World(chain({ seed, transaction: TRANSACTION, ...options }, flow, more))
+    const world = new World(chain({ seed, records: RECORDS, transaction: TRANSACTION, ...options }, flow, more))
     world.run(300_000)
     expect(world.isOver(), `seed ${seed}: ${world.describe()}`).toBe(true)
     return world
@@ -51,7 +53,7 @@ describe('promise 11: each output becomes visible exactly once, together with th
   })
 
   test('with processes that are killed, drained and stopped', () => {
-    const worlds = runAll({ faults: { ...DOWNSTREAM, ...CRASHES }, poison: 0.03 }, callAndWrite('key'))
+    const worlds = runAll({ records: 300, faults: { ...DOWNSTREAM, ...CRASHES }, poison: 0.03 }, callAndWrite('key'))
     expect(worlds.reduce((sum, { restarts }) => sum + restarts, 0)).toBeGreaterThan(5)
   })
 

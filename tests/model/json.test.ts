@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HeadgateError } from '../../src/model/errors.ts'
 import { parseJson } from '../../src/model/json.ts'
+import { runs } from '../fixtures/long.ts'
 
 function refusal(raw: string | Uint8Array, maxDepth?: number): string {
   try {
@@ -22,7 +23,7 @@ test('whatever JSON can say comes back, from text and from bytes', () => {
       expect(parseJson(text)).toEqual(JSON.parse(text))
       expect(parseJson(Buffer.from(text))).toEqual(JSON.parse(text))
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })
 
@@ -57,7 +58,7 @@ test('any text is either what JSON.parse makes of it or refused', () => {
       }
       expect(parseJson(raw)).toEqual(expected)
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   )
 })
 

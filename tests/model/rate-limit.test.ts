@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MAX_RESET_MS, type RateLimitFigures, rateLimitOf } from '../../src/model/rate-limit.ts'
+import { runs } from '../fixtures/long.ts'
 
 const NOW = Date.UTC(2026, 0, 5, 12, 0, 0)
 const NOW_SECONDS = NOW / 1000
@@ -152,7 +153,7 @@ describe('rateLimitOf', () => {
         expect(limit >= 0 && limit <= 1e9 && remaining >= 0 && remaining <= 1e9).toBe(true)
         expect(resetMs >= 0 && resetMs <= MAX_RESET_MS).toBe(true)
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 })

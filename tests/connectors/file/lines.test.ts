@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Line, Lines } from '../../../src/connectors/file/lines.ts'
+import { runs } from '../../fixtures/long.ts'
 
 function feedAll(lines: Lines, bytes: Uint8Array, chunkBytes: readonly number[]): Line[] {
   const taken: Line[] = []
@@ -44,7 +45,7 @@ test('lines are the same however the bytes are cut into chunks, and wherever rea
       const found = lines.map(({ offset, bytes, value }) => ({ offset, bytes, value: Buffer.from(value).toString() }))
       expect(found).toEqual(expected(input, from, LIMIT))
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   )
 })
 

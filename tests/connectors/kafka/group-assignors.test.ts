@@ -7,6 +7,7 @@ import {
 } from '../../../src/connectors/kafka/group/assignment.ts'
 import { assignCooperativeSticky } from '../../../src/connectors/kafka/group/cooperative-sticky.ts'
 import { assignRange } from '../../../src/connectors/kafka/group/range.ts'
+import { runs } from '../../fixtures/long.ts'
 
 const member = (
   memberId: string,
@@ -85,6 +86,7 @@ describe('the cooperative-sticky assignor', () => {
           expect(Math.max(...each) - Math.min(...each)).toBeLessThanOrEqual(1)
         }
       }),
+      { numRuns: runs(100) },
     )
   })
 

@@ -4,6 +4,7 @@ import { draft } from '../../../src/connectors/log/append.ts'
 import { Batch, batchFault, batchHead, type LogRecord } from '../../../src/connectors/log/batch.ts'
 import { loadChecksum } from '../../../src/connectors/log/checksum.ts'
 import { BATCH_BYTES, BATCH_RECORDS, type Draft, encodeBatches } from '../../../src/connectors/log/encode.ts'
+import { runs } from '../../fixtures/long.ts'
 
 beforeAll(loadChecksum)
 
@@ -55,7 +56,7 @@ describe('a batch', () => {
           }
         }
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 

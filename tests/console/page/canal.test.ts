@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { type Box, DEAD, GATE, layOut, RESERVOIR, SEA } from '../../../src/console/page/canal-layout.ts'
 import { type Canal, canalOf, inWords } from '../../../src/console/page/canal-model.ts'
 import { percent, rate } from '../../../src/console/terminal/figures.ts'
+import { runs } from '../../fixtures/long.ts'
 import { sampleDiagnosis } from '../sample-diagnosis.ts'
 import { sampleStatus } from '../sample-status.ts'
 
@@ -49,7 +50,7 @@ describe('the layout of the canal', () => {
         const reached = new Set([RESERVOIR, ...channels.map(({ to }) => to)])
         expect(places.filter(({ id }) => !reached.has(id))).toEqual([])
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
