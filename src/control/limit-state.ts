@@ -9,6 +9,7 @@ import { Failures } from './failures.ts'
 import { Cohort } from './latency.ts'
 import { Measures } from './measures.ts'
 import { ProbeSchedule } from './probe-schedule.ts'
+import { Regain } from './regain.ts'
 import { Restores } from './restores.ts'
 import { Tracking } from './tracking.ts'
 
@@ -34,6 +35,7 @@ export class LimitState {
   protected readonly failures = new Failures()
   protected readonly experiment = new Experiment(this.cohort, this.measures)
   protected readonly restores = new Restores()
+  protected readonly regain = new Regain()
   protected readonly tracking = new Tracking()
   protected readonly schedule = new ProbeSchedule()
   protected readonly aim: Aim
@@ -41,6 +43,8 @@ export class LimitState {
   limit: number
   /** The limit with its fraction. Only `setLimit` changes it. */
   protected exact: number
+  /** The last limit that was seen to work; 0 before the first. */
+  protected lastGood = 0
   protected phaseMs: number
   protected sequence = 0
   /** Calls sent before the limit fell still show the queue that it made. */
@@ -64,6 +68,32 @@ export class LimitState {
     return fastN > 0 ? fast : lastMean
   }
 
+  /** The last limit that was seen to work. */
+  get good(): number {
+    return this.lastGood || this.exact
+  }
+
+  /** Starts with a baseline that an earlier run found; a first probe checks it soon. */
+  learned(baseline: number, nowMs: number): void {
+    this.baseline.set(baseline, 1)
+    this.restartSchedule(nowMs)
+  }
+
+  sent(sequence: number, nowMs: number, inFlight: number): void {
+    this.sequence = sequence
+    this.measures.sent(inFlight, this.limit, nowMs)
+    if (this.phase !== 'track' && this.phase !== 'waiting') this.cohort.sent(sequence, nowMs)
+  }
+
+  succeeded(sequence: number): void {
+    this.failures.succeeded(sequence)
+  }
+
+  /** A call ended without a latency that means anything. */
+  dropped(sequence: number): void {
+    this.cohort.dropped(sequence)
+  }
+
   /** From now on the limit rises to this at most. */
   setMax(max: number): void {
     this.options = { ...this.options, max, min: Math.min(this.options.min, max) }
@@ -83,6 +113,11 @@ export class LimitState {
     const { min, max } = this.options
     this.exact = limit > min ? Math.min(limit, max) : min
     this.limit = whole(this.exact)
+  }
+
+  /** The limit stands, and calls are not slower for it. */
+  protected holds(nowMs: number): void {
+    this.regain.held(Math.min(this.exact, this.measures.peak), nowMs, this.typicalMs())
   }
 
   protected typicalMs(): number {

@@ -22,6 +22,8 @@ const SLOW_MS = 1000
 const SLOW_GROWTH = 4 / 3
 const LITTLE = 4
 const DEEP_TURNS = 3
+/** A climb back ends at this share of what held before. */
+const RESUME = 0.9
 /** A baseline of fewer calls is not relied upon. */
 const FEW = 32
 /** As many calls can lower it. */
@@ -50,23 +52,13 @@ export class QueueLimit extends LimitState {
   #brakes = 0
   #slotMs = 0
   #raisedMs = Number.NEGATIVE_INFINITY
-  #good = 0
+  /** The limit from which the present climb tries for the one before a fall; 0 when it is another climb. */
+  #trying = 0
 
   constructor(options: QueueLimitOptions, nowMs: number) {
     super(options, nowMs)
     this.#fromMs = nowMs
     this.#beginRound(nowMs)
-  }
-
-  /** The last limit that was seen to work. */
-  get good(): number {
-    return this.#good || this.exact
-  }
-
-  sent(sequence: number, nowMs: number, inFlight: number): void {
-    this.sequence = sequence
-    this.measures.sent(inFlight, this.limit, nowMs)
-    if (this.phase !== 'track' && this.phase !== 'waiting') this.cohort.sent(sequence, nowMs)
   }
 
   /** A call took `value` (a logarithm of ms): it succeeded, or it lasted so long until it was given up. */
@@ -79,15 +71,6 @@ export class QueueLimit extends LimitState {
     } else if (this.phase === 'slow-start') this.cohort.settled(sequence, value)
     else this.experiment.measured(sequence, nowMs, value)
     this.step(nowMs)
-  }
-
-  succeeded(sequence: number): void {
-    this.failures.succeeded(sequence)
-  }
-
-  /** A call ended without a latency that means anything. */
-  dropped(sequence: number): void {
-    this.cohort.dropped(sequence)
   }
 
   /** The downstream refused a call because it is too busy (503). */
@@ -104,20 +87,16 @@ export class QueueLimit extends LimitState {
   #failureCut(limit: number, nowMs: number): void {
     if (limit === 0) return
     this.failures.restart(this.sequence + 1)
+    this.regain.fell(this.exact, nowMs, this.typicalMs())
     this.#track(limit, nowMs)
     if (!Number.isFinite(this.schedule.dueMs)) this.restartSchedule(nowMs)
-  }
-
-  /** Starts with a baseline that an earlier run found; a first probe checks it soon. */
-  learned(baseline: number, nowMs: number): void {
-    this.baseline.set(baseline, 1)
-    this.restartSchedule(nowMs)
   }
 
   /** After an outage: climbs again to nine tenths of what worked before, with the baseline of before. */
   resume(nowMs: number): void {
     const before = Math.max(this.good, 1)
-    this.#resumeTo = 0.9 * before
+    this.#resumeTo = RESUME * before
+    this.regain.fell(before, nowMs, this.typicalMs())
     this.failures.restart(this.sequence + 1)
     this.#climb(Math.min(4, before / 4), 2, nowMs)
   }
@@ -163,6 +142,7 @@ export class QueueLimit extends LimitState {
 
   #climb(limit: number, growth: number, nowMs: number): void {
     this.phase = 'slow-start'
+    this.#trying = 0
     this.#growth = growth
     this.setLimit(limit)
     this.#beginRound(nowMs)
@@ -193,8 +173,10 @@ export class QueueLimit extends LimitState {
         baseline.pool(sample)
         this.#beginRound(nowMs, true)
       } else if (verdict === 'knee') this.#foundKnee(rise, nowMs)
-      else if (verdict === 'again' || !this.measures.isSaturated) this.#beginRound(nowMs, verdict === 'again')
-      else {
+      else if (verdict === 'again' || !this.measures.isSaturated) {
+        if (verdict === 'grow') this.holds(nowMs)
+        this.#beginRound(nowMs, verdict === 'again')
+      } else {
         if (this.#resumeTo === 0 && (rise <= error || baseline.n < FEW)) baseline.pool(sample)
         this.#grow(nowMs)
       }
@@ -202,7 +184,7 @@ export class QueueLimit extends LimitState {
   }
 
   #grow(nowMs: number): void {
-    this.#good = this.exact
+    this.lastGood = this.exact
     const isSlow = this.limit >= LITTLE && this.typicalMs() > SLOW_MS
     const next = this.exact * (isSlow ? Math.min(this.#growth, SLOW_GROWTH) : this.#growth)
     if (this.#resumeTo > 0 && next >= this.#resumeTo) this.#foundLevel(this.#resumeTo, nowMs)
@@ -222,7 +204,21 @@ export class QueueLimit extends LimitState {
       return
     }
     const queueless = this.exact * Math.exp(-rise)
+    if (this.exact <= this.#trying * this.#growth) {
+      // The first step was too much already: nothing has come back, and the probes go on as they were.
+      this.#track(Math.max(this.#trying, queueless), nowMs)
+      return
+    }
     this.#foundLevel(Math.max(this.exact / this.#growth, queueless) + this.aim.queue(queueless), nowMs)
+  }
+
+  /** A climb towards the limit from before a fall: whether what took it away is over. */
+  #tryAgain(nowMs: number): void {
+    const { regain, exact } = this
+    this.#resumeTo = Math.min(RESUME * regain.level, this.failures.ceilingAt(nowMs))
+    const growth = regain.tried(exact, nowMs, this.typicalMs())
+    this.#climb(Math.min(this.#resumeTo, growth * exact), growth, nowMs)
+    this.#trying = exact
   }
 
   #foundLevel(limit: number, nowMs: number): void {
@@ -269,9 +265,15 @@ export class QueueLimit extends LimitState {
       return
     }
     const before = this.limit
+    this.holds(nowMs)
     if (this.measures.isSaturated) {
-      this.#good = limit
-      this.setLimit(Math.min(this.tracking.next(limit, before, rise, error, target), this.failures.ceilingAt(nowMs)))
+      const ceiling = this.failures.ceilingAt(nowMs)
+      if (ceiling >= 2 * limit && this.regain.isDue(limit, target, this.measures, this.baseline, nowMs)) {
+        this.#tryAgain(nowMs)
+        return
+      }
+      this.lastGood = limit
+      this.setLimit(Math.min(this.tracking.next(limit, before, rise, error, target), ceiling))
     } else this.setLimit(this.tracking.lowered(limit, rise, error, target))
     this.#beginWindow(nowMs, this.limit === before ? 0 : 1)
   }
@@ -300,9 +302,12 @@ export class QueueLimit extends LimitState {
       return
     }
     if (cause === 'alarm' && this.phase === 'track') this.restores.alarmed(nowMs, this.typicalMs())
-    if (cause !== 'scheduled') this.schedule.postpone(nowMs, this.aheadMs)
     if (cause === 'scheduled') this.#lower('probe', CUT, this.aim.probeAccuracy(this.exact), PROBE_TURNS, nowMs)
-    else this.#lower('brake', CUT, 0.07, 4, nowMs)
+    else {
+      this.regain.fell(experiment.top, nowMs, this.typicalMs())
+      this.schedule.postpone(nowMs, this.aheadMs)
+      this.#lower('brake', CUT, 0.07, 4, nowMs)
+    }
   }
 
   #lower(phase: Phase, cut: number, accuracy: number, turns: number, nowMs: number): void {
@@ -321,7 +326,7 @@ export class QueueLimit extends LimitState {
       // After a second cut this says nothing about the limit before the first.
       if (this.#brakes === 0 && this.restores.tryNow(nowMs)) this.#track(top, nowMs)
       else {
-        this.#resumeTo = 0.9 * top
+        this.#resumeTo = RESUME * top
         this.#climb(this.exact, 1.25, nowMs)
       }
     } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
@@ -332,12 +337,8 @@ export class QueueLimit extends LimitState {
       // that follows a latency that is not its own making falls to nothing. The baseline is not raised on that alone:
       // others may have made the queue.
       this.phase = 'waiting'
-      this.#slotMs = deepSlotMs(
-        nowMs,
-        this.aheadMs,
-        this.typicalMs(),
-        cause === 'alarm' && nowMs - this.#raisedMs < RAISE_AGAIN_MS,
-      )
+      const again = cause === 'alarm' && nowMs - this.#raisedMs < RAISE_AGAIN_MS
+      this.#slotMs = deepSlotMs(nowMs, this.aheadMs, this.typicalMs(), again)
     } else {
       this.#track(this.exact * Math.exp(-rise) + this.aim.queue(this.exact), nowMs)
     }
