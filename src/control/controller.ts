@@ -190,7 +190,7 @@ export class Controller implements Limiter {
     const tookMs = now - sentMs
     if (tookMs > this.#longestMs) this.#longestMs = tookMs
     else this.#longestMs -= (this.#longestMs - tookMs) / 1024
-    if (outcome.rateLimit !== undefined) this.#headers.seen(outcome.rateLimit, sequence, now)
+    this.#hear(outcome, sequence, now)
     if (wasLost) return
     switch (outcome.kind) {
       case 'success':
@@ -264,6 +264,17 @@ export class Controller implements Limiter {
 
   // how calls end
 
+  #hear({ kind, rateLimit }: AttemptOutcome, sequence: number, now: number): void {
+    if (rateLimit === undefined) {
+      if (kind === 'success') this.#headers.unseen()
+      return
+    }
+    const wasKnown = this.#headers.isKnown(now)
+    this.#headers.seen(rateLimit, sequence, now)
+    // What is stated from now on makes what was found before another matter.
+    if (!wasKnown && this.#headers.isKnown(now)) this.#quota.forget()
+  }
+
   #succeeded(sequence: number, sentMs: number, tookMs: number, now: number): void {
     this.#successes += 1
     this.#quota.succeeded()
@@ -300,13 +311,16 @@ export class Controller implements Limiter {
     this.#downstreamFailed(sequence, now)
   }
 
-  #overloaded(sequence: number, sentMs: number, { status, retryAfterMs }: AttemptOutcome, now: number): void {
+  #overloaded(sequence: number, sentMs: number, outcome: AttemptOutcome, now: number): void {
+    const { status, retryAfterMs, rateLimit } = outcome
     const pauseMs = believed(retryAfterMs)
     this.#gate.close(pauseMs, now, this.#random())
     if (pauseMs > 0) this.#queue.paused(this.#gate.untilMs)
     if (status === TOO_MANY_REQUESTS) {
       this.#queue.dropped(sequence)
-      this.#quota.refused(sequence, sentMs, this.#sequence, now, pauseMs)
+      // Where the stated quota is used up, there is nothing to be found.
+      if (!(rateLimit?.remaining === 0 && this.#headers.isKnown(now)))
+        this.#quota.refused(sequence, sentMs, this.#sequence, now, pauseMs)
       if (sequence === this.#probeSequence) this.#breaker.undecided()
       return
     }

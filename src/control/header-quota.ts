@@ -7,6 +7,13 @@ import type { RateLimitFigures } from '../model/rate-limit.ts'
 
 const TRUSTED_MS = 60_000
 const LONGEST_RESET_MS = 60_000
+/** After so many answers in a row without figures nothing is stated any more, where every answer had them. */
+const MOST_SILENT = 64
+/** Headers count in whole seconds. */
+const ROUNDING_MS = 1000
+/** Over about so many calls it is told what share of them were one's own. */
+const SHARE_CALLS = 64
+const LEAST_SHARE = 0.1
 /** While more than this share of the quota remains per share of the time, nothing is held back at all. */
 const MOST = 1e9
 
@@ -20,9 +27,19 @@ export class HeaderQuota {
   /** What a whole count allows and how long it lasts, as far as it is known. */
   #limit = 0
   #periodMs = 0
+  #silent = 0
+  /** By how much what remains fell of late, and how much of that were one's own calls. */
+  #fallen = 0
+  #own = 0
 
   isKnown(nowMs: number): boolean {
     return nowMs - this.#seenMs < TRUSTED_MS
+  }
+
+  /** A success that came without figures. */
+  unseen(): void {
+    this.#silent += 1
+    if (this.#silent >= MOST_SILENT) this.#seenMs = Number.NEGATIVE_INFINITY
   }
 
   /** Figures that came with the answer to a call. */
@@ -30,19 +47,36 @@ export class HeaderQuota {
     const { limit, remaining, resetMs } = figures
     if (remaining === undefined || resetMs === undefined) return
     if (!(remaining >= 0 && remaining <= MOST) || !(resetMs >= 0)) return
+    this.#silent = 0
+    if (!this.isKnown(nowMs)) this.#own = this.#fallen = 0
     this.#seenMs = nowMs
     const resetAtMs = nowMs + Math.min(LONGEST_RESET_MS, resetMs)
     // Answers overtake one another: within one count the lowest figure is the newest.
     const apartMs = resetAtMs - this.#resetAtMs
     const sameCount = Math.abs(apartMs) < Math.max(this.#periodMs / 2, 0.05 * resetMs, 1) && nowMs < this.#resetAtMs
     if (sequence < this.#sequence && (sameCount || apartMs < 0)) return
-    if (!sameCount) this.#periodMs = 0
+    if (sameCount) this.#compare(this.#remaining - remaining, sequence - this.#sequence)
+    else this.#periodMs = 0
     this.#periodMs = Math.max(this.#periodMs, resetAtMs - nowMs)
     this.#limit =
       limit !== undefined && limit >= 1 && limit <= MOST ? limit : Math.max(sameCount ? this.#limit : 1, remaining)
     this.#remaining = remaining
-    this.#resetAtMs = resetAtMs
+    // Whole seconds are rounded up: of several answers within one count the earliest instant is the nearest.
+    if (!(sameCount && apartMs > 0 && apartMs <= ROUNDING_MS && resetMs % ROUNDING_MS === 0))
+      this.#resetAtMs = resetAtMs
     this.#sequence = Math.max(sequence, this.#sequence)
+  }
+
+  /** Others may use up the same quota: what falls faster than one sends is theirs. */
+  #compare(fallen: number, own: number): void {
+    if (!(own > 0)) return
+    const keep = Math.exp(-own / SHARE_CALLS)
+    this.#fallen = this.#fallen * keep + Math.max(fallen, 0)
+    this.#own = this.#own * keep + own
+  }
+
+  #share(): number {
+    return Math.min(1, Math.max(LEAST_SHARE, (this.#own + 1) / (this.#fallen + 1)))
   }
 
   /** 0 when the stated quota allows a call now, else ms until it does. `latestSequence`: of the last call sent. */
@@ -68,7 +102,7 @@ export class HeaderQuota {
     if (!this.isKnown(nowMs)) return
     this.#roll(latestSequence - 1, nowMs)
     const left = Math.max(1, this.#remaining - (latestSequence - this.#sequence))
-    const spacingMs = (this.#resetAtMs - nowMs) / left
+    const spacingMs = (this.#resetAtMs - nowMs) / (left * this.#share())
     this.#nextMs = Math.max(this.#nextMs, nowMs - 5) + spacingMs
   }
 

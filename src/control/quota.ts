@@ -9,6 +9,7 @@
  * Invariant: once something has been granted, refused calls in a row pause it for at most `LONGEST_PAUSE_MS`.
  */
 import { fitQuota } from './quota-fit.ts'
+import { QuotaWindow } from './quota-window.ts'
 import { RateLimit } from './rate.ts'
 import { Stretch } from './stretch.ts'
 
@@ -23,6 +24,13 @@ const ENOUGH_MS = 2000
 const UNSURE = 1.3
 const SEARCH_MS = 4000
 const HOLD_MS = 20_000
+/** A refusal is wasted: so many calls are granted for each of the last ones before the quota is tried again. */
+const CALLS_PER_REFUSAL = 200
+const MOST_OWED = 1000
+/** Where little is known of the quota, more may be wasted to learn it. */
+const UNSURE_OWED = 200
+/** A window that no longer holds the client back gives way to this multiple of it, until the next refusal. */
+const UNBOUND = 1.5
 /** At the most this share of the time is spent waiting for Retry-After because the quota was tried. */
 const TRIED_SHARE = 1 / 20
 const LONGEST_SHARE = 1 / 60
@@ -50,6 +58,7 @@ const LONGEST_PAUSE_MS = 2000
 
 export class Quota {
   readonly #pacer = new RateLimit(1, 1)
+  readonly #window = new QuotaWindow()
   #perSecond = Number.POSITIVE_INFINITY
   /** What was granted since the last refusal; null before the first call. */
   #stretch: Stretch | null = null
@@ -61,6 +70,8 @@ export class Quota {
   #lastRefusalMs = Number.NEGATIVE_INFINITY
   #retryAfterMs = 0
   #holdMs = HOLD_MS
+  /** Calls until the quota may be tried again: what the last refusals wasted has to be a small share. */
+  #owed = 0
   /** The pace that held before it was raised; 0 while it is not being raised. */
   #held = 0
   #steepness = RAMP
@@ -77,16 +88,17 @@ export class Quota {
 
   /** Infinity while no refusal has been seen. */
   get perSecond(): number {
-    return this.#perSecond
+    return this.#window.isBelieved ? this.#window.count : this.#perSecond
   }
 
   get isProbing(): boolean {
-    return this.#held > 0
+    return this.#held > 0 || this.#window.isTried
   }
 
   waitMs(nowMs: number): number {
     if (this.#perSecond === Number.POSITIVE_INFINITY) return 0
-    const wait = Math.max(this.#pacer.waitMs(nowMs), this.#pauseUntilMs - nowMs)
+    const paceMs = this.#window.isBelieved ? this.#window.waitMs(nowMs) : this.#pacer.waitMs(nowMs)
+    const wait = Math.max(paceMs, this.#pauseUntilMs - nowMs)
     if (wait > 0) this.#bound = true
     return Math.max(0, wait)
   }
@@ -94,12 +106,17 @@ export class Quota {
   sent(nowMs: number): void {
     this.#stretch ??= new Stretch(nowMs, Number.POSITIVE_INFINITY)
     this.#stretch.granted(nowMs)
+    this.#window.sent(nowMs)
     if (this.#perSecond === Number.POSITIVE_INFINITY) return
-    this.#pacer.take(nowMs)
-    this.#advance(nowMs)
+    if (this.#window.isBelieved) this.#advanceWindow(nowMs)
+    else {
+      this.#pacer.take(nowMs)
+      this.#advance(nowMs)
+    }
   }
 
   succeeded(): void {
+    this.#owed -= 1
     this.#streak = 0
   }
 
@@ -108,17 +125,40 @@ export class Quota {
     this.#pace(perSecond, nowMs, 0)
   }
 
+  /** Whatever was found is of no use any more. */
+  forget(): void {
+    this.#perSecond = Number.POSITIVE_INFINITY
+    this.#window.forget()
+    this.#stretch = null
+    this.#evidence.length = 0
+    this.#held = 0
+    this.#sure = 0
+    this.#apart = 1
+  }
+
   /** A 429 for the call with this sequence number, sent at `sentMs`. */
   refused(sequence: number, sentMs: number, latestSequence: number, nowMs: number, retryAfterMs: number): void {
     this.#retryAfterMs = Math.max(retryAfterMs, 0.8 * this.#retryAfterMs)
     this.#lastRefusalMs = Math.max(this.#lastRefusalMs, sentMs)
+    this.#owed = Math.min(Math.max(0, this.#owed) + CALLS_PER_REFUSAL, MOST_OWED)
     const stretch = this.#stretch
     const later = latestSequence - sequence
+    this.#window.refused(sentMs, nowMs)
+    if (
+      this.#window.isBelieved &&
+      sequence > this.#changedAt &&
+      this.#refusedWindow(sentMs, later, latestSequence, nowMs)
+    ) {
+      this.#close(sequence, latestSequence, nowMs, retryAfterMs)
+      return
+    }
     if (sequence > this.#changedAt && stretch !== null) {
       const isEnough = stretch.calls - later > ENOUGH || sentMs - stretch.startMs >= ENOUGH_MS
       if (this.#perSecond === Number.POSITIVE_INFINITY || this.#held > 0 || isEnough) {
         stretch.end(sentMs, later + 1)
         this.#conclude(stretch, latestSequence, nowMs)
+        if (!this.#window.isBelieved && this.#window.concluded(sentMs, later, stretch.mostBefore))
+          this.#believeWindow(nowMs)
         this.#stretch = new Stretch(nowMs, 0)
       } else stretch.refused(sentMs)
     } else stretch?.refused(sentMs)
@@ -159,13 +199,62 @@ export class Quota {
     if (held > 0 && perSecond <= SAME * held) {
       this.#apart = 1
       this.#setHold(1)
-      this.#holdMs = Math.min(1.25 * this.#holdMs, Math.max(LONGEST_HOLD_MS, this.#retryAfterMs / LONGEST_SHARE))
+      this.#holdLonger()
       this.#pace(Math.min(held, HOLD * perSecond), nowMs, latestSequence)
       return
     }
     this.#apart = apart
     this.#setHold(apart)
     this.#pace(Math.min(HOLD * perSecond, LEAST_CUT * refusedAt), nowMs, latestSequence)
+  }
+
+  /** False: it is no window, or another one. */
+  #refusedWindow(sentMs: number, later: number, latestSequence: number, nowMs: number): boolean {
+    const wasTried = this.#window.isTried
+    const before = this.#window.count
+    const isBelieved = this.#window.concluded(sentMs, later, 0)
+    if (!isBelieved) {
+      this.#pace(before, nowMs, 0)
+      this.#sure = before
+      return false
+    }
+    this.#believeWindow(nowMs)
+    if (wasTried) this.#holdLonger()
+    this.#changedAt = latestSequence
+    return true
+  }
+
+  #believeWindow(nowMs: number): void {
+    this.#perSecond = this.#window.count
+    this.#evidence.length = 0
+    this.#held = 0
+    this.#apart = 1
+    this.#setHold(1)
+    this.#changedMs = nowMs
+    this.#bound = false
+    this.#stretch = new Stretch(nowMs, 0)
+  }
+
+  #advanceWindow(nowMs: number): void {
+    this.#perSecond = this.#window.count
+    if (this.#window.isUnbound) {
+      this.#window.forget()
+      this.#pace(UNBOUND * this.#perSecond, nowMs, 0)
+      return
+    }
+    if (this.#window.isTried) {
+      this.#changedMs = nowMs
+      return
+    }
+    if (!this.#isTryDue(nowMs)) return
+    this.#window.tryMore()
+    this.#bound = false
+  }
+
+  /** A try has found the same quota. */
+  #holdLonger(): void {
+    const longestMs = Math.max(LONGEST_HOLD_MS, this.#retryAfterMs / LONGEST_SHARE)
+    this.#holdMs = Math.min(1.25 * this.#holdMs, longestMs)
   }
 
   #setHold(apart: number): void {
@@ -175,12 +264,17 @@ export class Quota {
         : Math.max(HOLD_MS, Math.min(this.#holdMs, LONGEST_HOLD_MS), this.#retryAfterMs / TRIED_SHARE)
   }
 
+  #isTryDue(nowMs: number): boolean {
+    if (!this.#bound || this.#owed > (this.#apart > UNSURE ? UNSURE_OWED : 0)) return false
+    return nowMs - Math.max(this.#changedMs, this.#lastRefusalMs) >= this.#holdMs
+  }
+
   #advance(nowMs: number): void {
     if (this.#held > 0) {
       this.#ramp(nowMs)
       return
     }
-    if (!this.#bound || nowMs - Math.max(this.#changedMs, this.#lastRefusalMs) < this.#holdMs) return
+    if (!this.#isTryDue(nowMs)) return
     this.#held = this.#perSecond
     this.#steepness = Math.max(RAMP, Math.min(STEEP, Math.log(this.#apart) / APART_S))
     this.#rampedMs = nowMs

@@ -97,6 +97,50 @@ describe('a quota is found from refusals', () => {
   })
 })
 
+describe('a quota of so many calls in every second', () => {
+  test('is spent almost whole, the search for it and the pauses of refusals included', () => {
+    const client = new Client(1000)
+    expect(client.run(windows(200), 120_000)).toBeGreaterThan(0.98 * 200)
+    expect(client.refused / client.granted).toBeLessThan(0.005)
+  })
+
+  test('that has risen is found', () => {
+    const client = new Client(1000)
+    client.run(windows(100), 60_000)
+    client.run(windows(300), 60_000)
+    expect(client.run(windows(300), 60_000)).toBeGreaterThan(0.95 * 300)
+  })
+
+  test('that has fallen is followed', () => {
+    const client = new Client(1000)
+    client.run(windows(300), 60_000)
+    client.run(windows(100), 20_000)
+    expect(client.run(windows(100), 60_000)).toBeGreaterThan(0.95 * 100)
+  })
+
+  test('that gives way to a bucket is no longer believed in', () => {
+    const client = new Client(1000)
+    client.run(windows(200), 60_000)
+    const grants = bucket(100, 50)
+    client.run(grants, 30_000)
+    expect(client.run(grants, 60_000)).toBeGreaterThan(0.85 * 100)
+  })
+
+  test('that is gone no longer holds the client back', () => {
+    const client = new Client(1000)
+    client.run(windows(200), 60_000)
+    client.run(() => true, 120_000)
+    expect(client.run(() => true, 10_000)).toBeGreaterThan(1900)
+  })
+})
+
+test('a quota of few calls is not tried so often that the refusals are a share that matters', () => {
+  const client = new Client(1000)
+  client.run(bucket(10, 7), 300_000)
+  expect(client.refused / client.granted).toBeLessThan(0.01)
+  expect(client.granted).toBeGreaterThan(0.85 * 10 * 300)
+})
+
 describe('what stretches say together', () => {
   /** A stretch at an even pace, from a full bucket to its refusal. */
   function emptied(perSecond: number, pace: number, burst: number): Stretch {
