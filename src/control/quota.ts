@@ -28,7 +28,9 @@ const HOLD_MS = 20_000
 const CALLS_PER_REFUSAL = 200
 const MOST_OWED = 1000
 /** Where little is known of the quota, more may be wasted to learn it. */
-const UNSURE_OWED = 200
+const UNSURE_OWED = 500
+/** A pace that is much too low would take for ever to pay: a try waits no longer than so many times the usual. */
+const LONGEST_PAYING = 3
 /** A window that no longer holds the client back gives way to this multiple of it, until the next refusal. */
 const UNBOUND = 1.5
 /** At the most this share of the time is spent waiting for Retry-After because the quota was tried. */
@@ -265,8 +267,10 @@ export class Quota {
   }
 
   #isTryDue(nowMs: number): boolean {
-    if (!this.#bound || this.#owed > (this.#apart > UNSURE ? UNSURE_OWED : 0)) return false
-    return nowMs - Math.max(this.#changedMs, this.#lastRefusalMs) >= this.#holdMs
+    if (!this.#bound) return false
+    const quietMs = nowMs - Math.max(this.#changedMs, this.#lastRefusalMs)
+    const isPaid = this.#owed <= (this.#apart > UNSURE ? UNSURE_OWED : 0)
+    return quietMs >= (isPaid ? 1 : LONGEST_PAYING) * this.#holdMs
   }
 
   #advance(nowMs: number): void {

@@ -134,11 +134,21 @@ describe('a quota of so many calls in every second', () => {
   })
 })
 
-test('a quota of few calls is not tried so often that the refusals are a share that matters', () => {
-  const client = new Client(1000)
-  client.run(bucket(10, 7), 300_000)
-  expect(client.refused / client.granted).toBeLessThan(0.01)
-  expect(client.granted).toBeGreaterThan(0.85 * 10 * 300)
+describe('a quota of few calls', () => {
+  test.each([3, 7])('in a bucket of %i is used, although every refusal is a large share of them', (burst) => {
+    const client = new Client(1000)
+    client.run(bucket(10, burst), 300_000)
+    expect(client.granted).toBeGreaterThan(0.85 * 10 * 300)
+    expect(client.refused / client.granted).toBeLessThan(0.01)
+  })
+
+  test('is not tried again and again by several clients that refuse one another', () => {
+    const clients = [new Client(1000), new Client(1000), new Client(1000)]
+    const grants = windows(20)
+    for (let step = 0; step < 600_000; step += 1) for (const client of clients) client.run(grants, 0.5)
+    const sum = (of: (client: Client) => number): number => clients.reduce((all, each) => all + of(each), 0)
+    expect(sum(({ refused }) => refused) / sum(({ granted }) => granted)).toBeLessThan(0.02)
+  })
 })
 
 describe('what stretches say together', () => {
