@@ -1,13 +1,14 @@
 /**
  * A quota as the downstream states it in its RateLimit headers (IETF draft): so many calls remain, and the count begins
  * anew in so many ms. What remains is spread over the time until then, so that no call is ever refused and no search is
- * needed. When a count is over, the next one is taken to be like it until an answer says so. Invariant: an upper bound that is at most `TRUSTED_MS` old, or none.
+ * needed; where others use it up as well, it is one's own share that is spread. When a count is over, the next one is
+ * taken to be like it until an answer says so. Invariant: an upper bound that is at most `TRUSTED_MS` old, or none.
  */
 import type { RateLimitFigures } from '../model/rate-limit.ts'
 
 const TRUSTED_MS = 60_000
 const LONGEST_RESET_MS = 60_000
-/** After so many answers in a row without figures nothing is stated any more, where every answer had them. */
+/** After so many answers in a row without figures nothing is stated any more. */
 const MOST_SILENT = 64
 /** Headers count in whole seconds. */
 const ROUNDING_MS = 1000
