@@ -1,18 +1,21 @@
 /**
- * The only file that knows names of `@platformatic/kafka` (`library.ts` loads it): it makes connections (TLS, SASL), speaks
- * requests in the newest version that both sides know, and lends out compression and checksums. `cluster.ts` makes the
- * connections; `calls.ts` says what can be asked. Invariant: a connection on which a request timed out is never used
- * again, and an error code in a response is data, not an exception.
+ * The only file that knows names of `@platformatic/kafka` (`library.ts` loads it): it makes the requests of the newest
+ * version that both sides know, shows brokers who we are, and lends out compression and checksums. `cluster.ts` asks for
+ * connections; `calls.ts` says what can be asked. Invariant: a connection on which a request failed without an answer is
+ * never used again, and an error code in a response is data, not an exception.
  */
+import type { ConnectionOptions } from 'node:tls'
 import type * as Library from '@platformatic/kafka'
 import { describe, HeadgateError } from '../../../model/errors.ts'
 import type { BatchCodec } from '../batch/codec.ts'
 import { batchCodec } from '../batch/compressions.ts'
 import type { CallName, Calls } from './calls.ts'
+import { type Answered, type Channel, Connection, type ConnectionSettings, type ReadAnswer } from './connection.ts'
 import { connectionError, requestError, TokenRefused } from './failure.ts'
-import { encodeProduce, parseFetch, parseProduce } from './formats.ts'
+import { readFetch } from './fetch-answer.ts'
+import { encodeProduce, parseProduce } from './formats.ts'
 import { parseGroupMembers } from './group-members.ts'
-import { loadLibrary, type Module, PEER } from './library.ts'
+import { loadLibrary, loadSasl, type Module, PEER } from './library.ts'
 import type { Connecting, Secret } from './options.ts'
 
 const INSTALL = `Kafka needs the package ${PEER}, which is not installed: npm install ${PEER}@1.35.0`
@@ -25,7 +28,9 @@ type Writer = Library.Writer
 
 interface Version {
   readonly createRequest: (...args: never[]) => Writer
-  readonly parseResponse: (correlationId: number, apiKey: number, apiVersion: number, reader: Reader) => unknown
+  readonly parseResponse?: (correlationId: number, apiKey: number, apiVersion: number, reader: Reader) => unknown
+  /** Instead of `parseResponse`, for an answer that is read while it comes. */
+  readonly read?: ReadAnswer
 }
 
 interface Api {
@@ -34,8 +39,8 @@ interface Api {
   readonly versions: Readonly<Record<number, Version>>
 }
 
-/** One bound request: connection, arguments, callback. */
-type Send = (connection: Library.Connection, ...args: unknown[]) => Promise<unknown>
+/** A request in the version that is spoken. */
+type Send = (...args: unknown[]) => Promise<unknown>
 
 /** What a library that is loaded can do. */
 export interface Wire {
@@ -70,21 +75,21 @@ function wireOf(library: Module): Wire {
       lz4Decompress: (bytes) => lz4.decompressSync(bytes),
     }),
     async connect(host, port, options, requestTimeoutMs) {
-      const connection = new library.Connection(options.clientId, {
-        connectTimeout: options.connectTimeoutMs,
-        requestTimeout: requestTimeoutMs,
-        maxInflights: 100,
-        ...tlsOf(options, host),
-        ...saslOf(options),
-      })
       const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
-      const made = new WireConnection(connection, library, apis, address)
+      let connection: Connection | null = null
       try {
-        await connection.connect(host, port)
+        connection = await Connection.connect(host, port, {
+          clientId: options.clientId,
+          connectTimeoutMs: options.connectTimeoutMs,
+          requestTimeoutMs,
+          tls: tlsOf(options, host),
+          authenticate: saslOf(library, options),
+        })
+        const made = new WireConnection(connection, library, apis, address)
         await made.negotiate(options.clientId)
         return made
       } catch (error) {
-        made.close()
+        connection?.close()
         if (error instanceof HeadgateError) throw error
         throw connectionError(error, address, options)
       }
@@ -94,37 +99,41 @@ function wireOf(library: Module): Wire {
 
 export class WireConnection {
   readonly address: string
-  readonly #connection: Library.Connection
+  readonly #connection: Connection
   readonly #library: Module
   readonly #apis: Readonly<Record<CallName, Api>>
-  readonly #sends = new Map<CallName, Send | number>()
-  #broken = false
+  readonly #sends = new Map<CallName, Send | null>()
   #answered = false
   #supported = new Map<number, { readonly min: number; readonly max: number }>()
 
-  constructor(connection: Library.Connection, library: Module, apis: Readonly<Record<CallName, Api>>, address: string) {
+  constructor(connection: Connection, library: Module, apis: Readonly<Record<CallName, Api>>, address: string) {
     this.#connection = connection
     this.#library = library
     this.#apis = apis
     this.address = address
-    // Without a listener an error of the socket would end the process; requests in flight reject by themselves.
-    connection.on('error', () => {
-      this.#broken = true
-    })
-    connection.on('close', () => {
-      this.#broken = true
-    })
   }
 
   /** False once the connection was lost, closed, or given up after a time-out. */
   get usable(): boolean {
-    return !this.#broken
+    return this.#connection.usable
   }
 
   async negotiate(clientName: string): Promise<void> {
-    const { createAPI, apiVersionsV3 } = this.#library
-    const api = createAPI(18, 3, apiVersionsV3.createRequest, apiVersionsV3.parseResponse, true, false)
-    const { apiKeys } = await api.async(this.#connection, softwareName(clientName), '0')
+    const { apiVersionsV3 } = this.#library
+    const { apiKeys } = await new Promise<Awaited<ReturnType<typeof apiVersionsV3.api.async>>>((resolve, reject) => {
+      const answered: Answered = (error, answer) => (error ? reject(error) : resolve(answer as never))
+      const createRequest = (): Writer => apiVersionsV3.createRequest(softwareName(clientName), '0')
+      // The head of this answer is that of the first versions, so that every client can read it.
+      speaker(this.#library, this.#connection).send(
+        18,
+        3,
+        createRequest,
+        apiVersionsV3.parseResponse,
+        true,
+        false,
+        answered,
+      )
+    })
     for (const { apiKey, minVersion, maxVersion } of apiKeys) {
       this.#supported.set(apiKey, { min: minVersion, max: maxVersion })
     }
@@ -136,7 +145,7 @@ export class WireConnection {
    */
   async call<N extends CallName>(name: N, ...args: Parameters<Calls[N]>): Promise<ReturnType<Calls[N]>> {
     const send = this.#send(name)
-    if (typeof send !== 'function') {
+    if (send === null) {
       const text =
         `The broker ${this.address} does not know the request ${name} in a version that is known here: ` +
         (name === 'consumerGroupHeartbeat'
@@ -145,14 +154,13 @@ export class WireConnection {
       throw new HeadgateError('HG_OPTION_INVALID', text)
     }
     try {
-      const answer = (await send(this.#connection, ...args)) as ReturnType<Calls[N]>
+      const answer = (await send(...args)) as ReturnType<Calls[N]>
       this.#answered = true
       return answer
     } catch (error) {
       const response = (error as { response?: unknown }).response
       if (response !== undefined) return response as ReturnType<Calls[N]>
-      // After a time-out the library cannot tell the late answer from the next one, and after anything else the
-      // stream of answers may be out of step.
+      // An answer that cannot be read may be out of step with the ones behind it.
       this.close()
       throw requestError(error, name, this.address, !this.#answered)
     }
@@ -160,13 +168,11 @@ export class WireConnection {
 
   /** Ends it at once; requests in flight reject. */
   close(): void {
-    this.#broken = true
-    this.#connection.close().catch(() => {})
-    this.#connection.socket?.destroy()
+    this.#connection.close()
   }
 
-  /** The request in the newest common version; a number when there is none. */
-  #send(name: CallName): Send | number {
+  /** The request in the newest common version; null when there is none. */
+  #send(name: CallName): Send | null {
     let send = this.#sends.get(name)
     if (send !== undefined) return send
     const { key, versions } = this.#apis[name]
@@ -176,14 +182,54 @@ export class WireConnection {
       .filter((version) => range !== undefined && version >= range.min && version <= range.max)
     const newest = Math.max(...common)
     const version = versions[newest]
-    send = version === undefined ? -1 : this.#bind(key, newest, version)
+    send = version === undefined ? null : this.#bind(key, newest, version)
     this.#sends.set(name, send)
     return send
   }
 
-  #bind(key: number, number: number, { createRequest, parseResponse }: Version): Send {
-    const api = this.#library.createAPI(key, number, createRequest as (...args: unknown[]) => Writer, parseResponse)
-    return (connection, ...args) => api.async(connection, ...args)
+  #bind(apiKey: number, apiVersion: number, version: Version): Send {
+    const createRequest = version.createRequest as (...args: unknown[]) => Writer
+    const { read, parseResponse } = version
+    const { Reader } = this.#library
+    const reading = read
+      ? { read }
+      : {
+          parse: (id: number, key: number, spoken: number, body: Buffer) =>
+            parseResponse?.(id, key, spoken, Reader.from(body)),
+        }
+    const fixed = { apiKey, apiVersion, taggedRequest: true, taggedAnswer: true, ...reading }
+    return (...args) =>
+      new Promise((resolve, reject) => {
+        this.#connection.request({ ...fixed, createPayload: () => createRequest(...args) }, (error, answer) =>
+          error ? reject(error) : resolve(answer),
+        )
+      })
+  }
+}
+
+/** What the library's own requests take for a connection. */
+interface Speaker {
+  send(
+    apiKey: number,
+    apiVersion: number,
+    createRequest: () => Writer,
+    parse: (correlationId: number, apiKey: number, apiVersion: number, reader: Reader) => unknown,
+    taggedRequest: boolean,
+    taggedAnswer: boolean,
+    answered: Answered,
+  ): void
+}
+
+function speaker({ Reader }: Module, channel: Channel): Speaker {
+  return {
+    send: (apiKey, apiVersion, createPayload, parse, taggedRequest, taggedAnswer, answered) =>
+      channel.request(
+        {
+          ...{ apiKey, apiVersion, createPayload, taggedRequest, taggedAnswer },
+          parse: (id, key, version, body) => parse(id, key, version, Reader.from(body)),
+        },
+        answered,
+      ),
   }
 }
 
@@ -209,12 +255,14 @@ function apisOf(library: Module): Readonly<Record<CallName, Api>> {
         [],
         request.rackId,
       )) as Version['createRequest'],
-    parseResponse: (_correlationId, _key, version, reader) => parseFetch(reader, version),
+    read: readFetch,
   })
   const produce = {
     createRequest: ((...args: Parameters<Calls['produce']>) =>
       encodeProduce(library.Writer.create(), ...args)) as Version['createRequest'],
-    parseResponse: ((_correlationId, _key, _version, reader) => parseProduce(reader)) as Version['parseResponse'],
+    parseResponse: ((_correlationId, _key, _version, reader) => parseProduce(reader)) as NonNullable<
+      Version['parseResponse']
+    >,
   }
   return {
     produce: api(0, { 9: produce, 10: produce, 11: produce }),
@@ -281,32 +329,46 @@ function softwareName(clientName: string): string {
   return name === '' ? 'headgate' : name
 }
 
-function tlsOf({ tls }: Connecting, host: string): Pick<Library.ConnectionOptions, 'tls'> {
-  if (tls === false) return {}
+function tlsOf({ tls }: Connecting, host: string): ConnectionOptions | null {
+  if (tls === false) return null
   const given = tls === true ? {} : tls
   const isName = !/^[\d.]+$|:/.test(host)
-  return { tls: { ...(isName ? { servername: host } : {}), ...given } as NonNullable<Library.ConnectionOptions['tls']> }
+  return { ...(isName ? { servername: host } : {}), ...given } as ConnectionOptions
 }
 
-/**
- * A broker does not answer a token that it refuses with an error, but with JSON about it, and waits for one more message
- * (RFC 7628, 3.2.3). The library takes that for success unless somebody looks.
- */
-const checkToken: NonNullable<NonNullable<Library.ConnectionOptions['sasl']>['authBytesValidator']> = (
-  said,
-  callback,
-) => {
-  if (said.length === 0) callback(null, said)
-  else callback(new TokenRefused(said.toString()), said)
-}
+type Authenticated = { readonly authBytes: Buffer; readonly sessionLifetimeMs: bigint }
 
-function saslOf({ sasl }: Connecting): Pick<Library.ConnectionOptions, 'sasl'> {
-  if (sasl === undefined) return {}
-  if (sasl.mechanism === 'OAUTHBEARER') {
-    const { mechanism, token, extensions } = sasl
-    const oauthBearerExtensions = extensions ?? {}
-    return { sasl: { mechanism, token: token as Secret, oauthBearerExtensions, authBytesValidator: checkToken } }
+function saslOf(library: Module, { sasl }: Connecting): ConnectionSettings['authenticate'] {
+  if (sasl === undefined) return null
+  return async (channel) => {
+    const { saslPlain, saslScramSha, saslOAuthBearer, saslHandshakeV1, saslAuthenticateV2 } = await loadSasl()
+    const connection = speaker(library, channel) as unknown as Library.Connection
+    await saslHandshakeV1.api.async(connection, sasl.mechanism)
+    const { api } = saslAuthenticateV2
+    const { authBytes, sessionLifetimeMs } = await new Promise<Authenticated>((resolve, reject) => {
+      const done = (error: Error | null, answer?: unknown): void =>
+        error ? reject(error) : resolve(answer as Authenticated)
+      if (sasl.mechanism === 'OAUTHBEARER') {
+        saslOAuthBearer.authenticate(api, connection, sasl.token as Secret, sasl.extensions ?? {}, done)
+      } else if (sasl.mechanism === 'PLAIN') {
+        saslPlain.authenticate(api, connection, sasl.username, sasl.password as Secret, done)
+      } else {
+        const algorithm = sasl.mechanism === 'SCRAM-SHA-256' ? 'SHA-256' : 'SHA-512'
+        const { defaultCrypto } = saslScramSha
+        saslScramSha.authenticate(
+          api,
+          connection,
+          algorithm,
+          sasl.username,
+          sasl.password as Secret,
+          defaultCrypto,
+          done,
+        )
+      }
+    })
+    // A broker does not answer a token that it refuses with an error, but with JSON about it, and waits for one more
+    // message (RFC 7628, 3.2.3).
+    if (sasl.mechanism === 'OAUTHBEARER' && authBytes.length > 0) throw new TokenRefused(authBytes.toString())
+    return Number(sessionLifetimeMs)
   }
-  const { mechanism, username, password } = sasl
-  return { sasl: { mechanism, username, password: password as Secret } }
 }

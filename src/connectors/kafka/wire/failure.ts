@@ -60,7 +60,7 @@ export function connectionError(error: unknown, address: string, options: Connec
       error,
     )
   }
-  const isSilent = /closed|ECONNRESET|socket hang up|Out of bounds/i.test(text)
+  const isSilent = /closed|ECONNRESET|socket hang up|not Kafka's protocol/i.test(text)
   if (isSilent && (options.tls === false || options.sasl === undefined)) {
     const lacking = [options.tls === false ? '`tls`' : '', options.sasl === undefined ? '`sasl`' : '']
     const hint = `if its listener wants ${lacking.filter(Boolean).join(' or ')}, give it`

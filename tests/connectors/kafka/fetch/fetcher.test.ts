@@ -13,7 +13,11 @@ import { stampedBatch } from '../leader-log.ts'
 
 class Broker {
   /** Requests that wait for an answer: the partitions in each. */
-  readonly waiting: { readonly partitions: number[]; answer(records: Buffer): void }[] = []
+  readonly waiting: {
+    readonly partitions: number[]
+    readonly bytes: number[]
+    answer(records: Buffer | ((partition: number) => Buffer | null)): void
+  }[] = []
   readonly cluster: Cluster
 
   constructor(partitions: number) {
@@ -21,13 +25,18 @@ class Broker {
     const fetch = (_: 'fetch', request: FetchRequest): Promise<unknown> =>
       new Promise((resolve) => {
         const asked = request.topics.flatMap((topic) => topic.partitions.map(({ partition }) => partition))
-        const answer = (records: Buffer): void => {
+        const bytes = request.topics.flatMap((topic) => topic.partitions.map((each) => each.partitionMaxBytes))
+        const answer: Broker['waiting'][number]['answer'] = (given) => {
           this.waiting.splice(this.waiting.indexOf(entry), 1)
           const each = { topic: 'id', errorCode: 0, highWatermark: 1_000, lastStableOffset: 1_000, diverging: null }
-          const rest = { logStartOffset: 0, abortedTransactions: [], preferredReadReplica: -1, records }
-          resolve({ errorCode: 0, partitions: asked.map((partitionIndex) => ({ ...each, ...rest, partitionIndex })) })
+          const rest = { logStartOffset: 0, abortedTransactions: [], preferredReadReplica: -1 }
+          const recordsOf = typeof given === 'function' ? given : (): Buffer => given
+          const one = (partitionIndex: number): object => {
+            return { ...each, ...rest, partitionIndex, records: recordsOf(partitionIndex) }
+          }
+          resolve({ errorCode: 0, partitions: asked.map(one) })
         }
-        const entry = { partitions: asked, answer }
+        const entry = { partitions: asked, bytes, answer }
         this.waiting.push(entry)
       })
     const stub = { codec, topics: { get: () => ({ id: 'id', leaders }) }, connection: async () => ({ call: fetch }) }
@@ -128,5 +137,30 @@ test('skips nothing when what was held is given back while the fetch behind it i
   await turn()
   const offsets = partition.take(100, 1e6, true).flatMap(({ block, from, to }) => [...block.offsets.slice(from, to)])
   expect(offsets).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  fetcher.stop()
+})
+
+test('a large batch of one partition tells how much to ask for of its neighbours, and who got nothing goes first', async () => {
+  const broker = new Broker(3)
+  const partitions = [partitionAt(0, 0, 1_000), partitionAt(1, 0, 1_000), partitionAt(2, 0, 1_000)]
+  const fetcher = fetcherOf(broker, partitions)
+  const batch = encodeRecordBatch(
+    Array.from({ length: 10 }, () => record('v'.repeat(50_000))),
+    plainEncoding,
+  )
+  fetcher.want({ records: 1_000, bytes: 20_000_000 })
+  await turn()
+  expect(broker.asked).toEqual([[0, 1, 2]])
+  // No batch of the others fits into what they were asked for.
+  broker.waiting[0]?.answer((partition) => (partition === 0 ? batch : null))
+  await turn()
+  partitions[0]?.drop(10)
+  fetcher.want({ records: 1_000, bytes: 20_000_000 })
+  await turn()
+  const asked = broker.waiting.flatMap(({ partitions: each, bytes }) =>
+    each.map((partition, index) => [partition, bytes[index] as number] as const),
+  )
+  expect(asked.slice(0, 2).map(([partition]) => partition)).toEqual([1, 2])
+  for (const [, bytes] of asked) expect(bytes).toBeGreaterThanOrEqual(batch.length)
   fetcher.stop()
 })
