@@ -57,9 +57,12 @@ function loopBound(facts: Facts, finding: Finding, turn: Turn | null): Bound {
   const { loop, gc } = window.process
   // Code of no stage takes its time whatever the records do.
   const foreign = finding.kind === 'foreign-code' ? unattributed : 0
-  let work = loop - foreign
-  for (const { name, window: stage, cpuFit, meanRecords } of stages) {
-    const part = stage.cpuMs / window.ms
+  // Work for records that only pile up is not needed for those that complete.
+  const collecting = gc * (1 - (stages[0]?.ahead ?? 0))
+  let work = loop - foreign - (gc - collecting)
+  for (const { name, window: stage, cpuFit, meanRecords, ahead } of stages) {
+    const part = (stage.cpuMs / window.ms) * (1 - ahead)
+    work -= (stage.cpuMs / window.ms) * ahead
     work -= part * (1 - factorFor(turn, 'own-code', name))
     // What runs after an answer belongs to no stage.
     work -= (part + unattributed - foreign) * (1 - factorFor(turn, 'retry-budget', name))
@@ -69,12 +72,19 @@ function loopBound(facts: Facts, finding: Finding, turn: Turn | null): Bound {
       if (fixed + each > 0) work -= part * (1 - (fixed / (meanRecords * larger) + each) / (fixed / meanRecords + each))
     }
   }
-  if (finding.kind === 'memory') work -= gc * (1 - factorFor(turn, 'heap', null))
+  if (finding.kind === 'memory') work -= collecting * (1 - factorFor(turn, 'heap', null))
   const left = LOOP_FULL - foreign * factorFor(turn, 'own-code', null)
   const kind = finding.bottleneck === null && finding.kind !== 'none' ? finding.kind : 'own-cpu'
   const top = kind === 'own-cpu' ? topStage(stages) : null
   return { stage: top, kind, perSecond: work > 0.01 ? (perSecond * left) / work : Number.POSITIVE_INFINITY }
 }
+
+/** Then all that is not the thread's seems slow, and what takes its time from it takes it from every call. */
+function isHeldByThread({ window }: Facts, { kind }: Finding): boolean {
+  return window.process.loop > 0.9 || OF_THREAD.has(kind)
+}
+
+const OF_THREAD: ReadonlySet<CauseKind> = new Set(['memory', 'foreign-code', 'starved-host'])
 
 function topStage(stages: readonly StageFacts[]): string | null {
   return (
@@ -91,8 +101,9 @@ const SLOT_KINDS: ReadonlySet<CauseKind> = new Set([
 
 function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Turn | null): Generator<Bound> {
   const { perSecond, status } = facts
-  const { name, window, busySlots, visits, quietMs, meanRecords } = stage
+  const { name, window, busySlots, visits, quietMs, meanRecords, ownMs } = stage
   const { latencyMs, counts, states, reasons, slots } = window
+  const threadHolds = isHeldByThread(facts, finding)
   const isHere = finding.bottleneck === name
   const tries = counts.ok > 0 ? counts.attempts / counts.ok : 1
   // With the thread busy, calls seem to take long: their slots tell nothing then.
@@ -116,17 +127,18 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
     }
     yield slotBound(facts, stage, quietMs ?? latencyMs ?? 1, slots * more, tries)
   } else if (isHere && finding.kind === 'remote-limit') {
-    yield { stage: name, kind: 'remote-limit', perSecond: perSecond * faster }
+    // Repeats have their share of the slots: with nothing else to start, that is what holds, and not the downstream.
+    yield { stage: name, kind: 'remote-limit', perSecond: perSecond * (heldByRepeats(stage) ? more : faster) }
     yield slotBound(facts, stage, latencyMs ?? 1, slots * more, 1)
   } else if (isHere && finding.kind === 'retry-storm' && turn?.setting === 'retry-budget') {
     // With nothing to repeat, the slots that repeats may not have are of use as well.
     yield slotBound(facts, stage, latencyMs ?? 1, slots * more, Math.max(1, tries * fewerTries))
   } else if (isHere && SLOT_KINDS.has(finding.kind)) {
     yield { stage: name, kind: finding.kind, perSecond: (perSecond * more * faster) / fewerTries }
-  } else if (loopBusy) {
-    // What the slots let through once the thread is free: at least this, since calls take no longer then.
-    if (turn !== null && latencyMs !== null)
-      yield slotBound(facts, stage, Math.min(latencyMs, quietMs ?? latencyMs), slots * more, tries)
+  } else if (threadHolds) {
+    // What the slots let through once the thread is free and no answer waits for its turn.
+    if (turn !== null && ownMs !== null)
+      yield slotBound(facts, stage, Math.min(ownMs, quietMs ?? ownMs) / faster, slots * more, tries)
   } else if (busySlots > 0 && !findsItsLimit(stage)) {
     yield { stage: name, kind: 'downstream-latency', perSecond: ((perSecond * slots) / busySlots) * more * faster }
   }
@@ -152,6 +164,13 @@ function findsItsLimit({ window: { status } }: StageFacts): boolean {
   return limiter !== undefined && limiter.phase !== 'fixed'
 }
 
+const BY_REPEATS = 0.5
+
+/** Nothing but repeats is left to start, and no more of them may be. */
+export function heldByRepeats({ window: { reasons } }: StageFacts): boolean {
+  return (reasons['retry-share'] ?? 0) > BY_REPEATS
+}
+
 function stretchOf({ quietMs, window: { latencyMs } }: StageFacts): number {
   return quietMs !== null && latencyMs !== null && quietMs > 0 ? latencyMs / quietMs : 1
 }
@@ -173,7 +192,7 @@ function slotBound(facts: Facts, stage: StageFacts, latencyMs: number, slots: nu
 const UNKNOWN_WRITE = { fixed: 1, each: 0.02 }
 
 function sinkBound(facts: Facts, finding: Finding, stage: StageFacts, turn: Turn | null): Bound {
-  const { perSecond, window } = facts
+  const { perSecond } = facts
   const { name, busySlots, meanRecords, durationFit } = stage
   const isHere = finding.bottleneck === name
   const larger = factorFor(turn, 'batch-records', name)
@@ -183,7 +202,11 @@ function sinkBound(facts: Facts, finding: Finding, stage: StageFacts, turn: Turn
   const more = factorFor(turn, 'concurrency', name) * factorFor(turn, 'downstream', name)
   const kind: CauseKind = isHere && SLOT_KINDS.has(finding.kind) ? finding.kind : 'slow-sink'
   if (isHere && SLOT_KINDS.has(finding.kind)) return { stage: name, kind, perSecond: perSecond * gain * more }
-  const free = busySlots > 0 && window.process.loop <= 0.9 ? stage.window.slots / busySlots : Number.POSITIVE_INFINITY
+  if (isHeldByThread(facts, finding)) {
+    const { perSecond: whole } = slotBound(facts, stage, stage.ownMs ?? 1, stage.window.slots, 1)
+    return { stage: name, kind, perSecond: Math.max(perSecond, whole) * gain * more }
+  }
+  const free = busySlots > 0 ? stage.window.slots / busySlots : Number.POSITIVE_INFINITY
   return { stage: name, kind, perSecond: perSecond * free * gain * more }
 }
 

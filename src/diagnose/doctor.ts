@@ -16,6 +16,7 @@ import { mistakesOf } from './mistakes.ts'
 import { OutageLog } from './outage.ts'
 import { describe } from './report.ts'
 import { findingsOf } from './rules.ts'
+import { StillLog } from './still.ts'
 import { TrendLog } from './trend.ts'
 import { completed, keepApart, type Window, windowOf } from './window.ts'
 import { sentenceOf } from './words.ts'
@@ -65,7 +66,9 @@ export class Doctor {
   readonly #promisedAgeMs: number | null
   readonly #trend = new TrendLog()
   readonly #outages = new OutageLog()
+  readonly #still = new StillLog()
   readonly #eras = new Eras()
+  readonly #learned = (stage: string, durations: DurationSums): DurationSums => this.#eras.of(stage, durations)
   readonly #statuses: Status[] = []
   /** Of the last status; null until it is asked for. */
   #known: Facts | null = null
@@ -101,6 +104,7 @@ export class Doctor {
     this.#found = null
     this.#trend.observe(status)
     this.#outages.observe(status)
+    this.#still.observe(status)
     keepApart(this.#statuses, ({ nowMs }) => nowMs)
     this.#statuses.push(status)
     while (this.#statuses.length > 2 && status.nowMs - (this.#statuses[1] as Status).nowMs >= LONGEST_WINDOW_MS)
@@ -137,7 +141,7 @@ export class Doctor {
       ...describe(facts, finding),
       health,
       verdict,
-      knobs: knobsOf(facts, finding),
+      knobs: knobsOf(this.#steady(facts), finding),
       mistakes: mistakesOf(facts, finding),
       autoscale: autoscaleOf({
         facts,
@@ -193,8 +197,8 @@ export class Doctor {
     const status = this.#statuses.at(-1)
     if (status === undefined) return null
     const sinceMs = status.nowMs - (this.#lastCompletionMs ?? status.nowMs)
-    const learned = (stage: string, durations: DurationSums): DurationSums => this.#eras.of(stage, durations)
-    this.#known ??= factsOf(this.#window(status), this.#trend.read(), sinceMs, this.#outages.read(), learned)
+    const seen = { outages: this.#outages.read(), stillMs: this.#still.read() }
+    this.#known ??= factsOf(this.#window(status), this.#trend.read(), sinceMs, seen, this.#learned)
     return this.#known
   }
 
@@ -213,6 +217,18 @@ export class Doctor {
       from = status
     }
     return windowOf(from, to)
+  }
+
+  /**
+   * The facts of all the time since the verdict has been what it is, as far as it is kept: what a knob brings is told by
+   * the pace, and that of the shortest window is as uneven as its few batches are.
+   */
+  #steady(facts: Facts): Facts {
+    const sinceMs = Math.max(this.#said?.sinceMs ?? 0, facts.status.nowMs - LONGEST_WINDOW_MS)
+    const from = this.#statuses.find(({ nowMs }) => nowMs >= sinceMs)
+    if (from === undefined || facts.window.from === null || from.nowMs >= facts.window.from.nowMs) return facts
+    const window = windowOf(from, facts.status)
+    return factsOf(window, facts.trend, facts.sinceCompletionMs, facts, this.#learned)
   }
 
   #decide(): void {

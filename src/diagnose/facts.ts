@@ -24,6 +24,12 @@ export interface StageFacts {
   readonly durationFit: Fit | null
   readonly cpuFit: Fit | null
   readonly meanRecords: number
+  /** What an attempt takes without its wait for a turn on the thread; null when none ended. */
+  readonly ownMs: number | null
+  /** A slot's time for an attempt, from one to the next ÷ what an attempt takes on its own: what a free thread would bring. */
+  readonly stretch: number
+  /** Of what it did in the window: what piled up before a later stage and is not needed for what completes. */
+  readonly ahead: number
 }
 
 /** ms = fixed + each × records. */
@@ -78,6 +84,8 @@ export interface Facts {
   readonly stages: readonly StageFacts[]
   /** Stages whose downstream does nothing they ask for, in the order of the flow. */
   readonly outages: readonly Outage[]
+  /** By stage with attempts in progress: for how long none has ended. */
+  readonly stillMs: ReadonlyMap<string, number>
   readonly sources: readonly SourceWindow[]
   /** Of the time: the loop's that is neither a stage's, nor the engine's, nor a collection. */
   readonly unattributed: number
@@ -104,7 +112,7 @@ export function factsOf(
   window: Window,
   trend: Trend,
   sinceCompletionMs: number,
-  outages: readonly Outage[],
+  { outages, stillMs }: Pick<Facts, 'outages' | 'stillMs'>,
   learned: (stage: string, durations: DurationSums) => DurationSums,
 ): Facts {
   const { to: status, completionPerSecond: perSecond } = window
@@ -114,9 +122,10 @@ export function factsOf(
     (sum, { backlogRecords }) => (sum === null || backlogRecords === null ? null : sum + backlogRecords),
     0,
   )
-  const stages = window.stages.map((stage) =>
-    stageFacts(stage, perSecond, learned(stage.status.name, stage.status.durations)),
-  )
+  const stages = window.stages.map((stage, at) => ({
+    ...stageFacts(stage, window, learned(stage.status.name, stage.status.durations)),
+    ahead: 1 - window.stages.slice(at + 1).reduce((kept, later) => kept * passedOn(later), 1),
+  }))
   const here = waitingIn(status)
   const waiting = (backlog ?? 0) + here
   const waitingSeconds = waiting === 0 ? 0 : perSecond > 0 ? waiting / perSecond : Number.POSITIVE_INFINITY
@@ -139,6 +148,7 @@ export function factsOf(
     sinceCompletionMs,
     stages,
     outages,
+    stillMs,
     sources: window.sources,
     unattributed: Math.max(0, loop - stagesCpu - engine - gc),
     engine,
@@ -155,8 +165,12 @@ function waitingIn({ places, stages }: Status): number {
   return places.reduce((sum, place) => sum + (waits(place) ? (place.records ?? 0) : 0), 0)
 }
 
-function stageFacts(window: StageWindow, perSecond: number, learned: DurationSums): StageFacts {
-  const { status, reasons, states, slots, durations } = window
+function stageFacts(
+  window: StageWindow,
+  { ms, completionPerSecond: perSecond, process: { lateMs } }: Window,
+  learned: DurationSums,
+): Omit<StageFacts, 'ahead'> {
+  const { status, reasons, states, slots, durations, latencyMs } = window
   let binding = 0
   let reason = status.reason
   let most = 0
@@ -165,6 +179,8 @@ function stageFacts(window: StageWindow, perSecond: number, learned: DurationSum
     binding += share
     if (share > most) [reason, most] = [name, share]
   }
+  const busySlots = (states.AWAIT + states.POOL + states.CPU) * slots
+  const ownMs = latencyMs === null ? null : Math.max(latencyMs * LEAST_OWN, latencyMs - lateMs)
   return {
     window,
     name: status.name,
@@ -172,14 +188,27 @@ function stageFacts(window: StageWindow, perSecond: number, learned: DurationSum
     visits: perSecond > 0 && window.out > 0 ? window.out / perSecond : 1,
     binding,
     reason,
-    busySlots: (states.AWAIT + states.POOL + states.CPU) * slots,
+    busySlots,
     ...quiet(status, learned),
     durationFit: fit(learned, window, ({ ms }) => ms),
     cpuFit: fit(learned, window, ({ cpuMs }) => cpuMs),
     meanRecords: durations.count > 0 ? durations.records / durations.count : 1,
+    ownMs,
+    stretch: ownMs === null ? 1 : (busySlots * ms) / durations.count / ownMs,
   }
 }
 
+/** In a window of seconds as much as this of what enters has left again, or nothing can be said. */
+const PASSED_ON = 0.85
+
+/** Of what enters a stage in which records can pile up. */
+function passedOn({ status: { kind }, in: enters, out: leaves }: StageWindow): number {
+  const share = enters > 0 && (kind === 'call' || kind === 'sink') ? leaves / enters : 1
+  return share < PASSED_ON ? share : 1
+}
+
+/** The lateness is a mean over all that waits: of what an attempt takes, some is left however large it is. */
+const LEAST_OWN = 0.1
 /** So many attempts make a mean worth comparing. */
 const LEAST_ATTEMPTS = 8
 /** Beside so small a share of the limit an attempt finds no queue in the downstream, unless there is no room at all. */

@@ -105,7 +105,9 @@ function sentence(kind: HealthKind, input: HealthInput, fallingBehind: boolean):
     case 'stalled':
       return input.kind === 'downstream-down'
         ? `Stalled: nothing completes while the downstream of '${input.of}' is down.`
-        : 'Stalled: work is in progress and none of it ends.'
+        : facts.sinceCompletionMs < STILL_MS
+          ? `Stalled: '${input.of}' gets nothing done, and only what is behind it still completes.`
+          : 'Stalled: work is in progress and none of it ends.'
     case 'paused':
       return 'Paused: nothing is pulled until it is resumed.'
     case 'draining':

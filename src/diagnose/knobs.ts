@@ -3,7 +3,7 @@
  * make it worse. Each is turned in the capacity model, so what it says is what the smallest bound says then.
  */
 import type { Advice, CauseKind, Knob, Setting } from '../model/diagnosis.ts'
-import { isShared, predict, type Turn } from './capacity.ts'
+import { heldByRepeats, isShared, predict, type Turn } from './capacity.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { QUEUEING } from './rules-stage.ts'
@@ -156,7 +156,11 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
           to: Math.floor(window.out),
           because: `${rate(window.out)}, then nothing is refused`,
         }
-      yield moreSlots('hurts', 2, { because: 'more calls would only be refused' })
+      if (heldByRepeats(stage))
+        yield moreSlots('turn', 2, {
+          because: 'only repeats are left, and they may hold no more than a share of the slots',
+        })
+      else yield moreSlots('hurts', 2, { because: 'more calls would only be refused' })
       yield replicas('hurts', 'they share the quota')
       break
     case 'local-limit': {
@@ -170,7 +174,9 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
     }
     case 'pool-wait': {
       const busy = states.AWAIT + states.POOL + states.CPU
-      const pool = Math.max(1, Math.round((busy - states.POOL) * slots))
+      // A slot whose answer waits for the thread has given its connection back.
+      const late = (window.attempts * facts.window.process.lateMs) / 1000
+      const pool = Math.max(1, Math.round((busy - states.POOL) * slots - late))
       const larger = Math.max(pool + 1, Math.round(pool * 1.5))
       yield {
         setting: 'pool', factor: larger / pool, advice: 'turn', what: `pool of '${name}'`, from: pool, to: larger,
@@ -212,16 +218,18 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
       yield { setting: 'downstream', factor: 1.5, advice: 'turn', what: `speed of '${name}'` }
       break
     case 'retry-storm':
-    case 'downstream-down':
+    case 'downstream-down': {
+      // Failures that have nothing to do with the load are no reason against slots.
+      const byLoad = status.timeouts > 0 || (quietMs !== null && took > QUEUEING * quietMs)
       yield {
         setting: 'retry-budget', factor: window.counts.attempts > 0 ? Math.max(0.05, window.counts.ok / window.counts.attempts) : 1,
         advice: 'turn', what: `attempts of '${name}' that succeed the first time`,
       } // biome-ignore format: as one line of facts
-      yield moreSlots('safe', 0.5, { because: 'fewer at once, and a retry budget, let the downstream recover' })
-      // Failures that have nothing to do with the load are no reason against more slots.
-      if (status.timeouts > 0 || (quietMs !== null && took > QUEUEING * quietMs))
-        yield moreSlots('hurts', 2, { because: 'more attempts would fail' })
+      if (byLoad || finding.kind === 'downstream-down')
+        yield moreSlots('safe', 0.5, { because: 'fewer at once, and a retry budget, let the downstream recover' })
+      if (byLoad) yield moreSlots('hurts', 2, { because: 'more attempts would fail' })
       break
+    }
     default:
       break
   }

@@ -15,6 +15,8 @@ const FAILING = 0.15
 const REFUSED = 0.05
 /** Of the slots' time: what order keeps from being used. With noise, a tenth is seen from here on. */
 const LOST = 0.06
+/** Of the time: then a few refusals are not what is waited for. */
+const ORDER_HOLDS = 0.6
 /** Of the slots' busy time. */
 const POOLING = 0.1
 /** Of a call or write: more than this is there however few records it carries. */
@@ -104,6 +106,8 @@ function orderByReason(found: Finding[], stage: StageFacts): Finding[] {
   const shareOf = ({ kind }: Finding): number => {
     if (kind === 'local-limit') return runsAtItsRate(stage) ? 1.5 : (reasons.rate ?? 0)
     if (kind === 'key-skew' || kind === 'partition-skew') return states.KEY > LOST ? 1.5 : (reasons.key ?? 0)
+    if (kind === 'remote-limit' && (reasons.key ?? 0) > ORDER_HOLDS)
+      return (reasons['retry-after'] ?? 0) + (reasons.quota ?? 0)
     if (['retry-storm', 'downstream-down', 'remote-limit', 'dead-letter-full'].includes(kind)) return 2
     return reasons.concurrency ?? 0
   }

@@ -4,127 +4,41 @@
  * because it is held back by all others, unless hardly anything waits here and more does in the broker.
  * `rules-stage.ts` says why a stage holds back what waits before it.
  */
-import type { CauseKind, Evidence } from '../model/diagnosis.ts'
+import type { Evidence } from '../model/diagnosis.ts'
 import type { SourceStatus } from '../model/status.ts'
 import { milliseconds, perSecond, plain, share } from './evidence.ts'
 import { type Facts, LEAST_WAIT_SECONDS, type StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { outageFinding } from './outage.ts'
-import { FEW_RECORDS, runsAtItsRate, stageFindings } from './rules-stage.ts'
+import { FEW_RECORDS, stageFindings } from './rules-stage.ts'
+import { oldestOf, slowestMs, stillFinding } from './still.ts'
+import { CLEARLY_BINDING, explainsItself, HEAP_FULL, isAtEase, LOOP_BUSY } from './thread.ts'
 
-const LOOP_BUSY = 0.9
 const LEAST_CPU_PER_BUSY = 0.75
-const HEAP_FULL = 0.85
 const MUCH_GARBAGE = 0.25
-/** With so much of its time left, a thread keeps no answer waiting for long. */
-const LOOP_AT_EASE = 0.75
-/** Of the present records: a full thread has no time for so many, one at ease has it for more than these. */
-const LEAST_ROOM = 1.25
-const MUCH_ROOM = 1.5
-/** Repeats that take so much of a full thread that without them it is less busy than this are what fills it. */
-const ROOM_WITHOUT_REPEATS = 0.7
-const STALLED_MS = 5000
 /** A stage that held things back for less of the time than this is not what holds the pipeline back. */
 const LEAST_BINDING = 0.3
-const CLEARLY_BINDING = 0.6
-
-/**
- * Kinds that rest on how long calls take, or on how many get done in a slot, a connection or a key's turn: a thread that
- * is busy makes every call look slow.
- */
-const SEEMS_SLOW: ReadonlySet<CauseKind> = new Set([
-  'downstream-latency', 'downstream-saturated', 'small-batches', 'slow-sink', 'pool-wait', 'key-skew', 'partition-skew',
-]) // biome-ignore format: a list reads better in rows
 
 /** What may be the cause, the likeliest first; empty when nothing holds the pipeline back. */
 export function findingsOf(facts: Facts): Finding[] {
-  const still = outageFinding(facts) ?? stall(facts)
+  const still = outageFinding(facts) ?? stillFinding(facts)
   if (still !== null) return [still]
   if (!facts.behind) return []
   const stage = bindingStage(facts)
   const ofStage = stage === null ? [] : stageFindings(facts, stage)
   const ofProcess = [...processFindings(facts)]
   const ofSources = [...sourceFindings(facts, stage)]
-  const stageFirst = stage !== null && explainsItself(facts, stage, ofStage[0])
+  const stageFirst = stage !== null && explainsItself(facts, stage, ofStage[0], ofProcess[0])
   const held = stageFirst ? [...ofStage, ...ofProcess] : [...ofProcess, ...ofStage]
   // A full thread takes up what a pull brings as slowly as everything else.
   const sourceFirst = isHeldBySource(facts) && (ofProcess.length === 0 || isAtEase(facts))
   return sourceFirst ? [...ofSources, ...held] : [...held, ...ofSources]
 }
 
-/** What a stage was found to be held by is no effect of what the process is busy with. */
-function explainsItself(facts: Facts, stage: StageFacts, first: Finding | undefined): boolean {
-  if (first === undefined || facts.heapShare > HEAP_FULL) return false
-  if (runsAtItsRate(stage)) return true
-  if (first.kind === 'retry-storm' && isFull(facts)) return withoutRepeats(facts, stage) < ROOM_WITHOUT_REPEATS
-  return SEEMS_SLOW.has(first.kind) ? isAtEase(facts) : !isFull(facts)
-}
-
-/** The thread lets nothing more through. */
-function isFull(facts: Facts): boolean {
-  return facts.window.process.loop > LOOP_BUSY && threadRoom(facts) < LEAST_ROOM
-}
-
-/** The thread keeps no answer waiting for long. */
-function isAtEase(facts: Facts): boolean {
-  return facts.window.process.loop < LOOP_AT_EASE || threadRoom(facts) > MUCH_ROOM
-}
-
-/**
- * How many times the present records the thread has time for. What belongs to no stage takes its time whatever the
- * records do: with most of the thread gone to it, the rest may be enough for more records than there are.
- */
-function threadRoom({ window, unattributed }: Facts): number {
-  const own = window.process.loop - unattributed
-  return own > 0 ? (1 - unattributed) / own : Number.POSITIVE_INFINITY
-}
-
-/** How busy the thread would be if each record took one attempt. */
-function withoutRepeats({ window, unattributed }: Facts, stage: StageFacts): number {
-  const { counts, cpuMs } = stage.window
-  const repeats = counts.attempts > 0 ? 1 - counts.ok / counts.attempts : 0
-  return window.process.loop - (cpuMs / window.ms + unattributed) * repeats
-}
-
 /** More waits in the broker, hardly anything here, and the source is not pushed back. */
 function isHeldBySource({ sources, waitingHere, perSecond: pace }: Facts): boolean {
   if (waitingHere > pace * LEAST_WAIT_SECONDS) return false
   return sources.some(({ states, status: { backlogRecords } }) => (backlogRecords ?? 0) > 0 && states.BLOCKED < 0.1)
-}
-
-/** Work is in progress and none of it ends. */
-function stall({ status, sinceCompletionMs, stages }: Facts): Finding | null {
-  const { records, latencyMs, state } = status
-  if (state !== 'running' || records.inFlight === 0) return null
-  if (sinceCompletionMs < Math.max(STALLED_MS, Math.min(60_000, 5 * slowestMs(stages, latencyMs.p99)))) return null
-  // What is held at a limit or between attempts goes on by itself.
-  const busy = stages.filter(({ window: { status: of } }) => of.inFlight > 0)
-  const stage = busy.at(-1)
-  if (stage === undefined) return null
-  const stuck = oldestOf(status)
-  const evidence = [
-    milliseconds('no completion for', sinceCompletionMs, 'nothing has completed since'),
-    plain('in progress', stage.window.status.inFlight, 'records', `calls or writes of '${stage.name}' that do not end`),
-  ]
-  if (stuck !== null)
-    evidence.push(plain('oldest record', stuck.watermark, '', `its offset, in partition ${stuck.name}`))
-  return { bottleneck: stage.name, kind: 'stalled', margin: Math.min(1, sinceCompletionMs / 20_000), evidence }
-}
-
-/** An attempt takes at most about this: the end-to-end latency holds the time in the broker, and would make it an hour. */
-function slowestMs(stages: readonly StageFacts[], endToEndMs: number): number {
-  const attempts = stages.reduce((sum, { window }) => sum + window.status.latencyMs.p99, 0)
-  return attempts > 0 ? attempts : endToEndMs
-}
-
-/** The partition whose oldest open record is the oldest of all. */
-export function oldestOf({ sources }: Facts['status']): { name: string; watermark: number; openMs: number } | null {
-  let oldest: { name: string; watermark: number; openMs: number } | null = null
-  for (const { name, watermark, oldestOpenMs } of sources.flatMap(({ byPartition }) => byPartition)) {
-    if (oldestOpenMs !== null && (oldest === null || oldestOpenMs < oldest.openMs))
-      oldest = { name, watermark, openMs: oldestOpenMs }
-  }
-  return oldest
 }
 
 function* processFindings(facts: Facts): Generator<Finding> {

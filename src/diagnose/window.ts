@@ -48,6 +48,8 @@ export interface ProcessWindow {
   readonly turns: number
   /** CPU ÷ time in which the loop was busy; null when it hardly was. */
   readonly cpuPerBusy: number | null
+  /** How late what falls due gets its turn on the thread, on average; 0 where it was not measured. */
+  readonly lateMs: number
 }
 
 export interface Window {
@@ -155,6 +157,7 @@ function processWindow(from: Status | null, to: Status, ms: number): ProcessWind
     loop: loopMs > 0 ? Math.min(1, activeMs / loopMs) : 0,
     gc: (to.process.gcMs - (from?.process.gcMs ?? 0)) / ms,
     turns: (to.process.turnsMs - (from?.process.turnsMs ?? 0)) / ms,
+    lateMs: Math.max(0, (to.process.lateMsSeconds ?? 0) - (from?.process.lateMsSeconds ?? 0)) / (ms / 1000),
     cpuPerBusy: activeMs > 0.1 * ms ? cpuMs / activeMs : null,
   }
 }

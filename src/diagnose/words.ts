@@ -3,8 +3,8 @@ import type { CauseKind } from '../model/diagnosis.ts'
 import { formatCount, formatDuration } from '../model/units.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
-import { oldestOf } from './rules.ts'
 import { largestPartition } from './rules-stage.ts'
+import { oldestOf } from './still.ts'
 
 /** What a kind is called where there is no room for a sentence. */
 export const CAUSE_NAMES: Readonly<Record<CauseKind, string>> = {
@@ -171,7 +171,10 @@ function stageSentence(facts: Facts, stage: StageFacts, kind: CauseKind): string
     case 'stalled': {
       const stuck = oldestOf(facts.status)
       const where = stuck === null ? '' : ` The oldest record is ${stuck.name}@${stuck.watermark}.`
-      return `Nothing has completed for ${ms(facts.sinceCompletionMs)}: ${formatCount(window.status.inFlight, window.status.kind === 'sink' ? 'write' : 'call')} of '${name}' do not end.${where}`
+      const busy = formatCount(window.status.inFlight, window.status.kind === 'sink' ? 'write' : 'call')
+      if (window.status.inFlight > 0 && facts.sinceCompletionMs < (facts.stillMs.get(name) ?? 0))
+        return `'${name}' has got nothing done for ${ms(facts.stillMs.get(name) ?? 0)}: ${busy} do not end, and only what is behind them completes.${where}`
+      return `Nothing has completed for ${ms(facts.sinceCompletionMs)}: ${busy} of '${name}' do not end.${where}`
     }
     default:
       return `'${name}': ${CAUSE_NAMES[kind]}.`

@@ -211,6 +211,11 @@ export interface ProcessStatus {
   turnsMs: number
   /** CPU time of the thread, or of the whole process where the platform does not tell them apart. */
   cpuMs: number
+  /**
+   * How late what falls due gets its turn on the thread, in ms, times seconds: ÷ the time it is the mean lateness. Absent
+   * in reports of versions that did not measure it.
+   */
+  lateMsSeconds?: number | undefined
   heapUsedBytes: number
   heapLimitBytes: number
   rssBytes: number

@@ -142,6 +142,7 @@ const processSchema = z
     gcMs: amount('Time in garbage collection, milliseconds.'),
     turnsMs: amount("Time in the engine's turns, the stages that run in them included, milliseconds."),
     cpuMs: amount('CPU time of the thread, or of the process where it is not told apart, milliseconds.'),
+    lateMsSeconds: amount('How late what falls due gets its turn, milliseconds times seconds.').optional(),
     heapUsedBytes: amount('Heap in use after the last collections, bytes.'),
     heapLimitBytes: amount('The most it may be, bytes.'),
     rssBytes: amount('Resident memory, bytes.'),

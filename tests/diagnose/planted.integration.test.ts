@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { TUNING_SEEDS } from '../../bench/doctor/base.ts'
 import { CAUSES } from '../../bench/doctor/causes.ts'
 import { controlTasks, runControl } from '../../bench/doctor/controls.ts'
-import { LOADS, runSingle, SEVERITIES, singleTasks } from '../../bench/doctor/matrix.ts'
+import { LOADS, runPair, runSingle, SEVERITIES, singleTasks } from '../../bench/doctor/matrix.ts'
 import { runOnset } from '../../bench/doctor/onset.ts'
 
 const LONG = process.env.HEADGATE_LONG === '1'
@@ -31,6 +31,28 @@ describe('a planted cause', () => {
       expect(named.length / binding.length, binding.map(({ said }) => said).join('; ')).toBeGreaterThanOrEqual(
         LEAST_NAMED,
       )
+    },
+    LIMIT_MS,
+  )
+})
+
+/** Two causes of which one hides behind the other: a thread that is full of what piles up, pauses, work behind a stall. */
+const HIDDEN = [
+  ['own CPU', 0.5, 'slow sink', 0.2, 8],
+  ['own CPU', 0.5, 'pool too small', 0.2, 14],
+  ['own CPU', 0.8, '429 from the downstream', 0.4, 13],
+  ['garbage collection', 0.8, 'batches too small', 0.4, 5],
+  ['slow sink', 0.5, 'hanging downstream', 0.2, 18],
+] as const
+
+describe('two causes at once', () => {
+  test.each(HIDDEN)(
+    'the one that binds is named: %s %s, %s %s, seed %i',
+    (one, leftOne, other, leftOther, seed) => {
+      const [first, second] = [one, other].map((cause) => CAUSES.find(({ name }) => name === cause))
+      const load = other === '429 from the downstream' ? 1.2 : 3
+      const { bindsMs, named, said } = runPair(first!, second!, [leftOne, leftOther], load, seed)
+      expect({ binds: bindsMs !== null, named }, said).toEqual({ binds: true, named: true })
     },
     LIMIT_MS,
   )

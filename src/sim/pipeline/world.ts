@@ -43,6 +43,7 @@ export class PipelineWorld {
   #cpuMs = 0
   #gcMs = 0
   #turnsMs = 0
+  #lateMsSeconds = 0
   #owedMs = 0
   /** Records since the last collection. */
   #garbage = 0
@@ -163,6 +164,8 @@ export class PipelineWorld {
     engine.resume()
     for (const command of engine.takeCommands()) this.#perform(command)
     this.#turnsMs += this.nowMs - turnMs
+    // What falls due in a turn waits for its end: half of it on average.
+    this.#lateMsSeconds += (this.nowMs - startMs) ** 2 / 2 / 1000
   }
 
   #collect(): void {
@@ -322,6 +325,7 @@ export class PipelineWorld {
         loopMs: this.nowMs,
         gcMs: this.#gcMs,
         cpuMs: this.#cpuMs,
+        lateMsSeconds: this.#lateMsSeconds,
         heapUsedBytes: 5e7,
         heapLimitBytes: 4e9,
         rssBytes: 1e8,

@@ -1,0 +1,97 @@
+/**
+ * Work that is in progress and does not end: of the whole pipeline, when nothing completes any more, or of one stage,
+ * while those behind it finish what they had. Counted from one status to the next, since the window is no longer than
+ * what completes needs. `Doctor` owns a log, and the rules say what it sees before anything but an outage.
+ */
+import type { Status } from '../model/status.ts'
+import { milliseconds, plain } from './evidence.ts'
+import type { Facts, StageFacts } from './facts.ts'
+import type { Finding } from './finding.ts'
+
+const STALLED_MS = 5000
+/** No attempt is waited for longer than this before it is said. */
+const LONGEST_MS = 60_000
+/** Of what the slowest of a hundred attempts takes. */
+const TIMES_SLOWEST = 5
+const CLEARLY_MS = 20_000
+
+export class StillLog {
+  readonly #ended = new Map<string, { readonly count: number; readonly atMs: number }>()
+  #stillMs: ReadonlyMap<string, number> = new Map()
+
+  observe({ stages, nowMs, state }: Status): void {
+    const still = new Map<string, number>()
+    for (const { name, ok, failed, timeouts, rejected429, inFlight } of stages) {
+      const count = ok + failed + timeouts + rejected429
+      const before = this.#ended.get(name)
+      if (before === undefined || before.count !== count || inFlight === 0 || state !== 'running')
+        this.#ended.set(name, { count, atMs: nowMs })
+      else still.set(name, nowMs - before.atMs)
+    }
+    this.#stillMs = still
+  }
+
+  /** By stage with attempts in progress: for how long none has ended. */
+  read(): ReadonlyMap<string, number> {
+    return this.#stillMs
+  }
+}
+
+export function stillFinding(facts: Facts): Finding | null {
+  const { status, sinceCompletionMs, stages } = facts
+  const { records, latencyMs, state } = status
+  if (state !== 'running' || records.inFlight === 0) return null
+  // What is held at a limit or between attempts goes on by itself.
+  const busy = stages.filter(({ window: { status: of } }) => of.inFlight > 0)
+  if (sinceCompletionMs >= patienceMs(slowestMs(stages, latencyMs.p99))) {
+    const stage = busy.at(-1)
+    return stage === undefined
+      ? null
+      : finding(facts, stage, milliseconds('no completion for', sinceCompletionMs, 'nothing has completed since'))
+  }
+  const stuck = busy.findLast(({ name, window }) => {
+    const { p99 } = window.status.latencyMs
+    return p99 > 0 && (facts.stillMs.get(name) ?? 0) >= patienceMs(p99)
+  })
+  if (stuck === undefined) return null
+  const { name } = stuck
+  const forMs = facts.stillMs.get(name) ?? 0
+  return finding(facts, stuck, milliseconds('no answer for', forMs, `no attempt of '${name}' has ended since`))
+}
+
+function finding({ status }: Facts, { name, window }: StageFacts, since: Finding['evidence'][number]): Finding {
+  const evidence = [
+    since,
+    plain('in progress', window.status.inFlight, 'records', `calls or writes of '${name}' that do not end`),
+  ]
+  const stuck = oldestOf(status)
+  if (stuck !== null)
+    evidence.push(plain('oldest record', stuck.watermark, '', `its offset, in partition ${stuck.name}`))
+  return {
+    bottleneck: name,
+    kind: 'stalled',
+    margin: Math.min(1, since.value / CLEARLY_MS),
+    certain: true,
+    evidence,
+  }
+}
+
+function patienceMs(attemptMs: number): number {
+  return Math.max(STALLED_MS, Math.min(LONGEST_MS, TIMES_SLOWEST * attemptMs))
+}
+
+/** An attempt takes at most about this: the end-to-end latency holds the time in the broker, and would make it an hour. */
+export function slowestMs(stages: readonly StageFacts[], endToEndMs: number): number {
+  const attempts = stages.reduce((sum, { window }) => sum + window.status.latencyMs.p99, 0)
+  return attempts > 0 ? attempts : endToEndMs
+}
+
+/** The partition whose oldest open record is the oldest of all. */
+export function oldestOf({ sources }: Status): { name: string; watermark: number; openMs: number } | null {
+  let oldest: { name: string; watermark: number; openMs: number } | null = null
+  for (const { name, watermark, oldestOpenMs } of sources.flatMap(({ byPartition }) => byPartition)) {
+    if (oldestOpenMs !== null && (oldest === null || oldestOpenMs < oldest.openMs))
+      oldest = { name, watermark, openMs: oldestOpenMs }
+  }
+  return oldest
+}
