@@ -34,6 +34,8 @@ const BROKEN = 0.97
 export class QuotaWindow {
   readonly #bins = new Float64Array(BINS)
   #bin = Number.NEGATIVE_INFINITY
+  #binEndMs = Number.NEGATIVE_INFINITY
+  #slot = 0
   /** From sending a call to its arrival: half of what a refusal takes. */
   #lagMs = 0
   #isLagKnown = false
@@ -77,9 +79,9 @@ export class QuotaWindow {
   }
 
   sent(nowMs: number): void {
-    const bin = Math.floor(nowMs / BIN_MS)
-    if (bin !== this.#bin) this.#clear(bin)
-    this.#bins[bin % BINS] = (this.#bins[bin % BINS] as number) + 1
+    // Every call comes here: nothing is divided but at the turn of a bin.
+    if (nowMs >= this.#binEndMs) this.#clear(Math.floor(nowMs / BIN_MS))
+    this.#bins[this.#slot] = (this.#bins[this.#slot] as number) + 1
     if (this.#count === 0) return
     this.#turn(nowMs)
     const leftMs = Math.max(0, this.#endMs() - this.#guardMs() - nowMs)
@@ -187,6 +189,8 @@ export class QuotaWindow {
     const first = Math.max(this.#bin + 1, bin - BINS + 1)
     for (let each = first; each <= bin; each += 1) this.#bins[each % BINS] = 0
     this.#bin = bin
+    this.#binEndMs = (bin + 1) * BIN_MS
+    this.#slot = bin % BINS
   }
 
   /** Calls sent from then on, refused ones apart. */
