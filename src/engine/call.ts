@@ -80,13 +80,11 @@ export class CallStage implements Stage, Caller {
     const lanes = this.#lanes
     if (lot === null) {
       for (const item of chunk.toItems()) {
-        item.attempt = 0
-        item.charged = 0
+        item.reset()
         if (lanes === null || lanes.enter(item)) this.#lines.push(item, nowMs)
       }
     } else {
-      const ready = lanes === null ? chunk : Chunk.ofItems(chunk.toItems().filter((item) => lanes.enter(item)))
-      this.#lines.pushChunk(ready, lot.partition, nowMs)
+      this.#lines.pushChunk(lanes === null ? chunk : holdersOf(chunk, lanes), lot.partition, nowMs)
     }
   }
 
@@ -383,6 +381,13 @@ export class CallStage implements Stage, Caller {
   statesError(): number {
     return this.#meter.clock.error()
   }
+}
+
+/** Those of its records that hold their key; the others wait in their lanes. */
+function holdersOf(chunk: Chunk, lanes: Lanes): Chunk {
+  const items = chunk.toItems()
+  lanes.enterAll(items)
+  return Chunk.ofItems(items)
 }
 
 function leaveLanesOf(items: readonly Item[]): void {

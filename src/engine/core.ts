@@ -40,6 +40,8 @@ export class Core {
   /** Null where records are delivered at least once. */
   readonly transaction: Transaction | null
   commands: Command[] = []
+  /** Of the items that are being settled; the array is kept, so that it is not grown each time. */
+  readonly #rows: number[] = []
   /** Engine time + this = epoch time. */
   wallOffsetMs: number
   /** Moves on within a loop as synchronous stages run. */
@@ -144,26 +146,29 @@ export class Core {
 
   /** Items that are the whole of their record leave their lanes and are settled together with their neighbours of the same lot. */
   #finishItems(items: readonly Item[], fate: number): void {
+    const rows = this.#rows
     let lot: Lot | null = null
-    let rows: number[] = []
+    let count = 0
     let bytes = 0
-    for (const item of items) {
+    for (let at = 0; at < items.length; at += 1) {
+      const item = items[at] as Item
       if (item.root !== item || item.pending !== 1 || item.fate !== 0 || item.members !== null) {
         this.#end(item, fate)
         continue
       }
       leaveLanes(item)
       if (item.lot !== lot) {
-        if (lot !== null) this.#finishRows(lot, rows, bytes, fate)
+        if (lot !== null) this.#finishRows(lot, rows.slice(0, count), bytes, fate)
         lot = item.lot
-        rows = []
+        count = 0
         bytes = 0
       }
       item.pending = 0
-      rows.push(item.row)
+      rows[count] = item.row
+      count += 1
       bytes += item.bytes
     }
-    if (lot !== null) this.#finishRows(lot, rows, bytes, fate)
+    if (lot !== null) this.#finishRows(lot, rows.slice(0, count), bytes, fate)
   }
 
   #finishRows(lot: Lot, rows: readonly number[], bytes: number, fate: number): void {

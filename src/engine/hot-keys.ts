@@ -11,7 +11,10 @@ const MOST_SHOWN = 8
 const LEAST_SHARE = 0.03
 
 export class HotKeys {
-  readonly #counts = new Map<string, number>()
+  /** Where each key stands in the two arrays; these are searched for the rarest, far quicker than a map. */
+  readonly #places = new Map<string, number>()
+  #keys: string[] = []
+  #counts: number[] = []
   #samples = 0
   #until = SAMPLE_EVERY
 
@@ -29,37 +32,49 @@ export class HotKeys {
   #count(key: string | null): void {
     this.#samples += 1
     if (key !== null) {
-      const count = this.#counts.get(key)
-      if (count !== undefined) this.#counts.set(key, count + 1)
-      else if (this.#counts.size < MOST_KEYS) this.#counts.set(key, 1)
+      const place = this.#places.get(key)
+      if (place !== undefined) this.#counts[place] = (this.#counts[place] as number) + 1
+      else if (this.#keys.length < MOST_KEYS) this.#add(key, 1)
       else this.#replaceLeast(key)
     }
     if (this.#samples >= HALVE_AT) this.#halve()
   }
 
+  #add(key: string, count: number): void {
+    this.#places.set(key, this.#keys.length)
+    this.#keys.push(key)
+    this.#counts.push(count)
+  }
+
   #replaceLeast(key: string): void {
-    let least = ''
-    let fewest = Number.POSITIVE_INFINITY
-    for (const [other, count] of this.#counts) {
-      if (count < fewest) [least, fewest] = [other, count]
-    }
-    this.#counts.delete(least)
-    this.#counts.set(key, fewest + 1)
+    const counts = this.#counts
+    let place = 0
+    for (let other = 1; other < counts.length; other += 1)
+      if ((counts[other] as number) < (counts[place] as number)) place = other
+    this.#places.delete(this.#keys[place] as string)
+    this.#places.set(key, place)
+    this.#keys[place] = key
+    counts[place] = (counts[place] as number) + 1
   }
 
   #halve(): void {
+    const keys = this.#keys
+    const counts = this.#counts
     this.#samples = Math.floor(this.#samples / 2)
-    for (const [key, count] of this.#counts) {
-      if (count > 1) this.#counts.set(key, Math.floor(count / 2))
-      else this.#counts.delete(key)
+    this.#keys = []
+    this.#counts = []
+    this.#places.clear()
+    for (const [place, key] of keys.entries()) {
+      const count = counts[place] as number
+      if (count > 1) this.#add(key, Math.floor(count / 2))
     }
   }
 
   /** The most frequent first. */
   shares(): { readonly key: string; readonly share: number }[] {
     if (this.#samples === 0) return []
-    return [...this.#counts]
-      .map(([key, count]) => ({ key, share: count / this.#samples }))
+    return this.#keys
+      .map((key, place) => ({ key, share: (this.#counts[place] as number) / this.#samples }))
       .filter(({ share }) => share >= LEAST_SHARE)
       .sort((one, other) => other.share - one.share)
       .slice(0, MOST_SHOWN)

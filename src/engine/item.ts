@@ -77,6 +77,12 @@ export class Item {
     )
   }
 
+  /** It comes to another stage: attempts are counted by stage. */
+  reset(): void {
+    this.attempt = 0
+    this.charged = 0
+  }
+
   /** A plain item that nobody refers to any more stands for another row, instead of a new one. */
   become(lot: Lot, row: number, value: unknown): void {
     this.lot = lot
@@ -84,8 +90,7 @@ export class Item {
     this.value = value
     this.bytes = columnAt(lot.columns.bytes, row)
     this.started = false
-    this.attempt = 0
-    this.charged = 0
+    this.reset()
   }
 
   get partition(): Partition {

@@ -129,6 +129,16 @@ export class Lanes {
     return false
   }
 
+  /** Lets all of these enter; leaves in the array those that hold their key now. */
+  enterAll(items: Item[]): void {
+    let kept = 0
+    for (let at = 0; at < items.length; at += 1) {
+      const item = items[at] as Item
+      if (this.enter(item)) items[kept++] = item
+    }
+    if (kept < items.length) items.length = kept
+  }
+
   #laneOf(item: Item, from: Lane | null): Lane | null {
     if (from !== null && from.lanes.#order === this.#order) {
       this.#before = from.lanes

@@ -11,10 +11,12 @@ import type { Lot } from './lot.ts'
 const LEAST_ROWS = 8
 
 export class Outbox {
-  #items: Item[] = []
+  /** The first `#itemCount` of these, and the first `#gathered` of the rows below: the arrays are kept, not grown anew. */
+  readonly #items: (Item | undefined)[] = []
+  #itemCount = 0
   /** Chunks of rows that are ready to leave. */
   #chunks: Chunk[] = []
-  /** The lot that rows are gathered of, and the first `#gathered` places of these: the arrays are kept. */
+  /** The lot that rows are gathered of, and the rows with their values. */
   #lot: Lot | null = null
   readonly #rows: number[] = []
   readonly #values: unknown[] = []
@@ -31,9 +33,14 @@ export class Outbox {
   }
 
   push(item: Item): void {
-    this.#items.push(item)
+    this.#addItem(item)
     this.#length += 1
     this.#bytes += item.bytes
+  }
+
+  #addItem(item: Item): void {
+    this.#items[this.#itemCount] = item
+    this.#itemCount += 1
   }
 
   pushRow(lot: Lot, row: number, bytes: number, value: unknown): void {
@@ -60,9 +67,18 @@ export class Outbox {
   }
 
   #shiftItems(room: number): Chunk {
-    const items = this.#items
-    this.#items = items.length > room ? items.splice(room) : []
-    return Chunk.ofItems(items)
+    const count = this.#itemCount
+    const taken = this.#items.slice(0, Math.min(room, count)) as Item[]
+    this.#dropItems(taken.length)
+    return Chunk.ofItems(taken)
+  }
+
+  /** Drops the first ones; what was handed on must not be kept alive from here. */
+  #dropItems(dropped: number): void {
+    const count = this.#itemCount
+    this.#itemCount = count - dropped
+    if (dropped < count) this.#items.copyWithin(0, dropped, count)
+    this.#items.fill(undefined, this.#itemCount, count)
   }
 
   #shiftRows(room: number): Chunk {
@@ -83,10 +99,9 @@ export class Outbox {
       for (let at = 0; at < count; at += 1) {
         const item = new Item(null, lot, this.#rows[at] as number, this.#values[at])
         item.started = true
-        this.#items.push(item)
+        this.#addItem(item)
       }
     }
-    // What was handed on must not be kept alive from here.
     this.#values.fill(undefined, 0, count)
     this.#gathered = 0
     this.#lot = null
@@ -97,9 +112,11 @@ export class Outbox {
     this.#close(LEAST_ROWS)
     const fenced = this.#chunks.filter(({ hasFenced }) => hasFenced)
     if (fenced.length > 0) this.#chunks = this.#chunks.filter(({ hasFenced }) => !hasFenced)
-    if (this.#items.some(isFenced)) {
-      fenced.push(Chunk.ofItems(this.#items.filter(isFenced)))
-      this.#items = this.#items.filter((item) => !isFenced(item))
+    const items = this.#items.slice(0, this.#itemCount) as Item[]
+    if (items.some(isFenced)) {
+      fenced.push(Chunk.ofItems(items.filter(isFenced)))
+      this.#dropItems(items.length)
+      for (const item of items) if (!isFenced(item)) this.#addItem(item)
     }
     for (const { length, bytes } of fenced) {
       this.#length -= length

@@ -118,13 +118,12 @@ export class SinkStage implements Stage, Writer {
       this.#queue.push(chunk)
       return
     }
+    const { length } = chunk
     const items = chunk.toItems()
-    for (const item of items) {
-      item.attempt = 0
-      item.charged = 0
-    }
-    const ready = lanes === null ? items : items.filter((item) => lanes.enter(item))
-    if (ready.length > 0) this.#queue.push(lanes === null ? chunk : Chunk.ofItems(ready))
+    for (let at = 0; at < length; at += 1) (items[at] as Item).reset()
+    lanes?.enterAll(items)
+    if (items === chunk.refs && items.length === length) this.#queue.push(chunk)
+    else if (items.length > 0) this.#queue.push(Chunk.ofItems(items))
   }
 
   advance(nowMs: number): void {
