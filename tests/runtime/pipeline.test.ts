@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type CallContext,
   type DeadLetter,
   deadLetter,
   exponential,
@@ -27,6 +28,18 @@ function expectBalanced({ records }: Status): void {
 }
 
 describe('a pipeline', () => {
+  it('a context that is kept after its attempt still speaks of its own record', async () => {
+    const contexts: CallContext[] = []
+    const read = async (value: number, context: CallContext): Promise<number> => {
+      contexts.push(context)
+      return value
+    }
+    const values = numbers(300)
+    await pipeline('kept').from(memory.source(values)).call('read', read, { concurrency: 2 }).to(memory.sink()).run()
+    expect(contexts.map(({ record }) => record.offset).sort((a, b) => a - b)).toEqual(values)
+    expect(new Set(contexts.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(values.length)
+  })
+
   it('hands every record through its stages, in order', async () => {
     const sink = memory.sink<number>()
     const status = await pipeline('p')
