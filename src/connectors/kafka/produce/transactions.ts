@@ -69,10 +69,10 @@ export class KafkaTransactions implements Transactions {
 
   async commit(progress: readonly SourceProgress[], signal: AbortSignal): Promise<void> {
     if (this.#failure !== null) throw notCommitted(this.#failure)
-    const groups = progress.map(({ source, positions }) => {
-      return source.transactional?.progress(positions) as GroupProgress
-    })
+    let groups: GroupProgress[]
     try {
+      // Throws where this member has lost a partition, or the group, meanwhile: nobody has taken over the transaction.
+      groups = progress.map(({ source, positions }) => source.transactional?.progress(positions) as GroupProgress)
       for (const group of groups) await this.#addOffsets(group)
     } catch (error) {
       await this.#until(signal, () => this.abort(signal))

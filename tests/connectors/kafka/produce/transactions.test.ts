@@ -250,6 +250,22 @@ test('a member that the group has gone on without commits nothing, and goes on',
   await transactions.commit(progressTo(9), signal)
 })
 
+test('a member between two lives aborts and goes on: nobody has taken over', async () => {
+  const coordinator = new Coordinator()
+  const transactions = await opened(coordinator)
+  await write(transactions)
+  const progress = (): GroupProgress => {
+    throw new HeadgateError('HG_FENCED', 'this process is no member of the group at the moment')
+  }
+  const source = { transactional: { scope: 'kafka', progress, committed: () => {} } } as unknown as Source
+  await expect(transactions.commit([{ source, positions: [] }], signal)).rejects.toMatchObject({
+    code: 'HG_COMMIT_FAILED',
+  })
+  expect(coordinator.asked.at(-1)).toBe('endTxn')
+  expect(await write(transactions)).toBe('written')
+  await transactions.commit(progressTo(9), signal)
+})
+
 test('whoever was fenced stays fenced: it takes nothing back', async () => {
   const coordinator = new Coordinator({ endTxn: [INVALID_PRODUCER_EPOCH], initProducerId: [0, PRODUCER_FENCED] })
   const transactions = await opened(coordinator)
