@@ -23,7 +23,7 @@ const BAD = 40
 const NEVER = 997
 const MOST_OPEN = 64
 const SERVICE_MS = 20
-const CALLS = LONG ? 200_000 : 100_000
+const CALLS = LONG ? 200_000 : 50_000
 /** Five bytes a call: less than the least that can be kept of each. */
 const MOST_BYTES = 5 * CALLS
 

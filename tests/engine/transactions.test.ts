@@ -11,7 +11,7 @@ import { type Scenario, World } from './world.ts'
 
 const SEEDS = LONG ? [1, 2, 3, 4, 5] : [1]
 /** Of each partition, where a scenario says nothing else. */
-const RECORDS = LONG ? 300 : 150
+const RECORDS = LONG ? 300 : 90
 const TOPOLOGIES = LONG ? 200 : 5
 const PATIENT = { timeout: LONG ? 600_000 : 120_000 }
 const TRANSACTION: TransactionPlan = { intervalMs: 100, records: 100, id: null, timeoutMs: 10_000 }
