@@ -18,9 +18,8 @@ const SMOKE = process.env['HEADGATE_SMOKE'] === '1'
 const WARM_UP_MS = SMOKE ? 0 : 4000
 
 /** Of two contenders, each this often and for about this long, unless they say otherwise. */
-const TURNS = 60
-const SMOKE_TURNS = 2
-const TURN_SECONDS = 0.25
+const TURNS = { count: 60, seconds: 0.25 }
+const SMOKE_TURNS = { count: 2, seconds: 0 }
 
 interface Pace {
   readonly perSecond: number
@@ -48,10 +47,9 @@ async function measureInTurns(ours: Contender, theirs: Contender): Promise<Child
   const paces = new Map<Contender, Pace>()
   const turns = SMOKE ? SMOKE_TURNS : (ours.turns ?? TURNS)
   const warmUntilMs = performance.now() + 2 * WARM_UP_MS
-  for (let turn = 0; pairs.length < turns; turn += 1) {
+  for (let turn = 0; pairs.length < turns.count; turn += 1) {
     for (const side of turn % 2 === 0 ? [ours, theirs] : [theirs, ours]) {
-      const seconds = SMOKE ? 0 : (side.seconds ?? TURN_SECONDS)
-      const n = side.fixed ?? Math.max(side.warm, Math.ceil((paces.get(side)?.perSecond ?? 0) * seconds))
+      const n = side.fixed ?? Math.max(side.warm, Math.ceil((paces.get(side)?.perSecond ?? 0) * turns.seconds))
       paces.set(side, await paceOf(side, n))
     }
     if (performance.now() > warmUntilMs) pairs.push([paces.get(ours) as Pace, paces.get(theirs) as Pace])

@@ -21,8 +21,8 @@ export interface Contender {
   /** Units of the warm-up run. */
   readonly warm: number
   readonly seconds?: number
-  /** Where it takes turns with another one: how many of `seconds` each; default many short ones. */
-  readonly turns?: number
+  /** Where it takes turns with another one: how many, and how long each; default many short ones. */
+  readonly turns?: { readonly count: number; readonly seconds: number }
   /** The most units of one run. */
   readonly most?: number
 }

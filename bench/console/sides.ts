@@ -13,8 +13,7 @@ import { loadConsole, loadHeadgate } from '../headgate.ts'
 const SLOTS = 64
 const WARM = 300_000
 /** Long enough for several looks: twice a second one is sent to the pages. */
-const SECONDS = 1.5
-const TURNS = 30
+const TURNS = { count: 30, seconds: 1.5 }
 const PAGES: Readonly<Record<string, number | null>> = { 'pages-10': 10, 'pages-0': 0, 'no-console': null }
 
 interface Surroundings {
@@ -35,7 +34,6 @@ export async function consoleSide(key: string): Promise<Contender | null> {
   const { running, done, setPages, end } = await shared
   return {
     warm: WARM,
-    seconds: SECONDS,
     turns: TURNS,
     prepare: () => setPages(pages),
     async run(n) {

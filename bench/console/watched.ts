@@ -8,8 +8,7 @@ import type { Contender } from '../harness.ts'
 import { loadHeadgate, loadMeter } from '../headgate.ts'
 
 const LOOK_EVERY_MS = 500
-const SECONDS = 2
-const TURNS = 24
+const TURNS = { count: 24, seconds: 2 }
 
 let patched: Promise<void> | undefined
 /** Whether the meter of the next pipeline starts: both sides run the same code, compiled once. */
@@ -35,7 +34,7 @@ export async function watchedSide(key: string): Promise<Contender | null> {
     clearInterval(reader)
     return sink.count
   })
-  return { ...side, seconds: SECONDS, turns: TURNS }
+  return { ...side, turns: TURNS }
 }
 
 async function makeMeterOptional(): Promise<void> {
