@@ -9,9 +9,9 @@ const alias = [
   { find: /^headgate\/(memory|log|file|kafka)$/, replacement: source('connectors/$1/index.ts') },
 ]
 
-// unit: in one process, no child processes, seconds; files share a worker, so that each module is loaded once and not for
-// each file: a test leaves nothing behind, and replaces no module. integration: real processes, the built package, the
-// simulation.
+// unit: in one process, no child processes, seconds; `npm run unit` lets files share a worker, so that each module is loaded
+// once and not for each file: a test leaves nothing behind, and replaces no module. integration: real processes, the built
+// package, the simulation.
 export default defineConfig({
   test: {
     maxWorkers: '100%',
@@ -22,7 +22,6 @@ export default defineConfig({
           name: 'unit',
           // Said by what is included: an exclusion of its own would have those of the command line ignored.
           include: ['tests/**/!(*.integration).test.ts'],
-          isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 30_000 } },
