@@ -1,6 +1,7 @@
 /**
- * What the console costs: the pace of a pipeline with ten open pages beside that of the same one with none, and of a console that nobody looks at beside
- * that of none at all; what the meter and the doctor cost a pipeline at full speed; and how long it takes until the console shows that an API was killed. The sides are in `console/`.
+ * What the console costs: the pace of a pipeline with ten open pages beside that of the same one with none, and of a
+ * console that nobody looks at beside that of none at all; what the meter and the doctor cost a pipeline at full speed;
+ * and how long it takes until the console shows that an API was killed. The sides are in `console/`.
  */
 import type { Bench } from './harness.ts'
 

@@ -1,9 +1,11 @@
 /**
- * What looking costs a pipeline at full speed: the meter's looks at the process and at collections, the doctor's, and somebody who
- * asks for status and diagnosis as often as the console does. On the other side nobody looks; Headgate has no option
- * for it, so the meter is kept from starting. What the accounting in the engine costs is the last row of `bench engine`.
+ * What looking costs a pipeline at full speed: the meter's looks at the process and at collections, the doctor's, and
+ * somebody who asks for status and diagnosis as often as the console does. On the other side nobody looks; Headgate has
+ * no option for it, so the meter is kept from starting. What the accounting in the engine costs is the last row of
+ * `bench engine`.
  */
-import { CONCURRENCY, counting, settle } from '../engine/workload.ts'
+import { callsLookedAt } from '../engine/headgate-sides.ts'
+import { all, counting } from '../engine/workload.ts'
 import type { Contender } from '../harness.ts'
 import { loadHeadgate, loadMeter } from '../headgate.ts'
 
@@ -17,22 +19,12 @@ let starts = true
 export async function watchedSide(key: string): Promise<Contender | null> {
   if (key !== 'watched' && key !== 'unwatched') return null
   const watched = key === 'watched'
-  const { pipeline, memory } = await loadHeadgate()
+  const headgate = await loadHeadgate()
   patched ??= makeMeterOptional()
   await patched
-  const all = (n: number): number => n
   const side = counting({ warm: 500_000 }, all, async (values) => {
     starts = watched
-    const sink = memory.sink<number>({ keep: false })
-    const running = await pipeline('bench')
-      .from(memory.source(values))
-      .call('settle', settle, { order: 'none', concurrency: CONCURRENCY })
-      .to(sink)
-      .start()
-    const reader = watched ? setInterval(() => running.look(), LOOK_EVERY_MS) : undefined
-    await running.done
-    clearInterval(reader)
-    return sink.count
+    return callsLookedAt(headgate, values, watched ? (running) => running.look() : null, LOOK_EVERY_MS)
   })
   return { ...side, turns: TURNS }
 }

@@ -3,11 +3,11 @@
  * ledger, meters and commits, from a memory source to a memory sink that only counts.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Running } from '../../src/runtime/start.ts'
 import type { Contender } from '../harness.ts'
 import { type Headgate, loadHeadgate, loadWithoutAccounting } from '../headgate.ts'
-import { add, CONCURRENCY, counting, double, keptOf, notThird, numbers, settle } from './workload.ts'
+import { add, all, CONCURRENCY, counting, double, keptOf, notThird, numbers, settle } from './workload.ts'
 
-const all = (n: number): number => n
 const KEYED = 2_000_000
 const STUCK_AHEAD = 100_000
 
@@ -122,18 +122,28 @@ const STATUS_EVERY_MS = 250
 /** Calls with slot states, latencies and a reader of the status as a dashboard is one, or with none of these. */
 function accountingSide(headgate: Headgate | null): Contender {
   return counting({ warm: 500_000, fixed: 500_000 }, all, async (values) => {
-    const { pipeline, memory } = headgate ?? (await blind())
-    const sink = memory.sink<number>({ keep: false })
-    const running = await pipeline('bench')
-      .from(memory.source(values))
-      .call('settle', settle, { order: 'none', concurrency: CONCURRENCY })
-      .to(sink)
-      .start()
-    const reader = headgate === null ? undefined : setInterval(() => running.status(), STATUS_EVERY_MS)
-    await running.done
-    clearInterval(reader)
-    return sink.count
+    const used = headgate ?? (await blind())
+    return callsLookedAt(used, values, headgate && ((running) => running.status()), STATUS_EVERY_MS)
   })
+}
+
+/** Unordered calls while somebody looks every so often; `look` null: nobody does. How many came out. */
+export async function callsLookedAt(
+  { pipeline, memory }: Headgate,
+  values: readonly number[],
+  look: ((running: Running) => unknown) | null,
+  everyMs: number,
+): Promise<number> {
+  const sink = memory.sink<number>({ keep: false })
+  const running = await pipeline('bench')
+    .from(memory.source(values))
+    .call('settle', settle, { order: 'none', concurrency: CONCURRENCY })
+    .to(sink)
+    .start()
+  const timer = look === null ? undefined : setInterval(look, everyMs, running)
+  await running.done
+  clearInterval(timer)
+  return sink.count
 }
 
 let withoutAccounting: Promise<Headgate> | null = null

@@ -6,9 +6,7 @@ import { Readable, Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ReadableStream, TransformStream, WritableStream } from 'node:stream/web'
 import { type Contender, Missing } from '../harness.ts'
-import { add, CONCURRENCY, counting, double, keptOf, notThird, settle } from './workload.ts'
-
-const all = (n: number): number => n
+import { add, all, CONCURRENCY, counting, double, keptOf, notThird, settle } from './workload.ts'
 
 async function peer<T>(name: string, load: () => Promise<T>): Promise<T> {
   try {

@@ -12,6 +12,9 @@ export const settle = async (value: number): Promise<number> => value
 
 export const CONCURRENCY = 64
 
+/** Where every value comes out. */
+export const all = (n: number): number => n
+
 /** How many of `0 … n-1` are left after `add` and `notThird`. */
 export function keptOf(n: number): number {
   return n - Math.floor(n / 3)

@@ -7,6 +7,7 @@ import type { CauseKind, Setting } from '../model/diagnosis.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { largestPartition, QUEUEING } from './rules-stage.ts'
+import { LOOP_BUSY } from './thread.ts'
 
 export interface Bound {
   readonly stage: string | null
@@ -81,7 +82,7 @@ function loopBound(facts: Facts, finding: Finding, turn: Turn | null): Bound {
 
 /** Then all that is not the thread's seems slow, and what takes its time from it takes it from every call. */
 function isHeldByThread({ window }: Facts, { kind }: Finding): boolean {
-  return window.process.loop > 0.9 || OF_THREAD.has(kind)
+  return window.process.loop > LOOP_BUSY || OF_THREAD.has(kind)
 }
 
 const OF_THREAD: ReadonlySet<CauseKind> = new Set(['memory', 'foreign-code', 'starved-host'])
@@ -107,7 +108,7 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
   const isHere = finding.bottleneck === name
   const tries = counts.ok > 0 ? counts.attempts / counts.ok : 1
   // With the thread busy, calls seem to take long: their slots tell nothing then.
-  const loopBusy = facts.window.process.loop > 0.9
+  const loopBusy = facts.window.process.loop > LOOP_BUSY
   const busy = states.AWAIT + states.POOL + states.CPU
   const pooling = busy > 0 ? states.POOL / busy : 0
   const more = factorFor(turn, 'concurrency', name)

@@ -7,6 +7,7 @@ import { formatBytes, formatCount, formatDuration } from '../model/units.ts'
 import { milliseconds, perSecond, plain, share } from './evidence.ts'
 import { type Facts, grows, type StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
+import { LOOP_BUSY } from './thread.ts'
 import { percent, rate } from './words.ts'
 
 /** An attempt beside all others takes so much longer than beside few, for no more throughput. */
@@ -38,7 +39,7 @@ function pastTheKnee(
 ): Mistake | null {
   const { latencyMs, slots, counts, status } = window
   const fixed = status.limiters.every(({ phase }) => phase === 'fixed')
-  if (kind !== 'call' || !fixed || quietMs === null || latencyMs === null || facts.window.process.loop > 0.9)
+  if (kind !== 'call' || !fixed || quietMs === null || latencyMs === null || facts.window.process.loop > LOOP_BUSY)
     return null
   const stretched = latencyMs / quietMs
   const failing = counts.attempts > 0 ? (counts.failed + counts.rejected) / counts.attempts : 0

@@ -31,7 +31,8 @@ export function oldestUncommittedMs(partitions: Iterable<Partition>): number | n
   return oldest
 }
 
-function earlier(one: number | null, other: number | null): number | null {
+/** Of two times; null where neither is known. */
+export function earlier(one: number | null, other: number | null): number | null {
   if (one === null || other === null) return one ?? other
   return Math.min(one, other)
 }

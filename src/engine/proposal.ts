@@ -1,4 +1,7 @@
-/** What a source is to store, alone or with a transaction, from the ledgers of its partitions. `intake.ts` keeps it while it is under way. */
+/**
+ * What a source is to store, alone or with a transaction, from the ledgers of its partitions. `intake.ts` keeps it while it
+ * is under way.
+ */
 import type { Position } from '../model/connector.ts'
 import type { Covered, Partition } from './partition.ts'
 

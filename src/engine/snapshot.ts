@@ -13,6 +13,7 @@ import type {
 import type { Core } from './core.ts'
 import type { Flow } from './flow.ts'
 import type { Intake } from './intake.ts'
+import { earlier } from './partition-set.ts'
 import { place } from './place.ts'
 
 export interface EngineSnapshot {
@@ -43,10 +44,7 @@ export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[])
   const seconds = (records: number): number | null => (records === 0 ? 0 : perSecond ? records / perSecond : null)
   const limit = admission.limit()
   let oldestOpenMs: number | null = null
-  for (const intake of intakes) {
-    const open = intake.oldestOpenMs()
-    if (open !== null && (oldestOpenMs === null || open < oldestOpenMs)) oldestOpenMs = open
-  }
+  for (const intake of intakes) oldestOpenMs = earlier(oldestOpenMs, intake.oldestOpenMs())
   const held = intakes.map(({ source, heldRecords, heldBytes }) =>
     place(source.name, 'prefetch', heldRecords, heldBytes, admission.limits.records),
   )

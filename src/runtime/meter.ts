@@ -1,6 +1,7 @@
 /**
  * Looks at the process and the sources while a pipeline runs: the heap four times a second, the memory of the process and
- * the sources' backlog once a second, the size of their groups every five. What it sees goes to the engine (heap, clock) and into the status.
+ * the sources' backlog once a second, the size of their groups every five. What it sees goes to the engine (heap, clock)
+ * and into the status.
  */
 import { getHeapStatistics } from 'node:v8'
 import type { PartitionBacklog, Source, SourceGroup } from '../model/connector.ts'

@@ -1,7 +1,8 @@
 /**
  * What the process did with its time: how long the event loop was busy, how long collections took, how much CPU the
- * thread was given, and how late what falls due got its turn. All are sums since `start`. On some kernels asking for the CPU time takes longer than all the rest of
- * a status, so looks that follow one another closely share one reading. `Meter` owns one.
+ * thread was given, and how late what falls due got its turn. All are sums since `start`. On some kernels asking for the
+ * CPU time takes longer than all the rest of a status, so looks that follow one another closely share one reading.
+ * `Meter` owns one.
  */
 import {
   constants,

@@ -130,7 +130,7 @@ export class Batch {
     const keys = this.#keys
     const heads = this.#headers
     const base = this.baseOffset
-    // Where the batch starts in its memory. A view of this class is made in half the time of one that is a Buffer.
+    // Where the batch starts in its memory. A view of this class is made sooner than one that is a Buffer.
     const memory = bytes.buffer as ArrayBuffer
     const origin = bytes.byteOffset
     let timestampMs = this.timestampAt(from)

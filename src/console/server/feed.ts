@@ -1,7 +1,7 @@
 /**
- * Looks at the pipeline while the console is up: once a second for the history and the probes, twice while a page is open. Each look
- * is serialised once, and all open pages are sent the same bytes. A page that does not keep up misses looks instead of
- * filling memory, and one that has taken nothing for long is let go.
+ * Looks at the pipeline while the console is up: once a second for the history and the probes, twice while a page is
+ * open. Each look is serialised once, and all open pages are sent the same bytes. A page that does not keep up misses
+ * looks instead of filling memory, and one that has taken nothing for long is let go.
  */
 import type { ServerResponse } from 'node:http'
 import { describe } from '../../model/errors.ts'

@@ -1,6 +1,6 @@
 /**
  * Loads `@platformatic/kafka` for the adapter: the requests that are made, what reads and writes them, and compressions,
- * each out of its own file. The whole library takes some 40 MiB more, for clients, requests and caches that are not used
+ * each out of its own file. The whole library takes far more memory, for clients, requests and caches that are not used
  * here. Where its files lie otherwise (another version, a bundle) all of it is loaded by its name. Invariant: what comes
  * back has all that the adapter needs, or the import's own error is thrown.
  */
