@@ -311,13 +311,11 @@ export class CallStage implements Stage, Caller {
   account(): void {
     let pooling = 0
     if (this.#pools) for (let slot = this.#slots.first; slot !== null; slot = slot.next) if (slot.pooling) pooling += 1
-    this.#meter.account(this.#lines.limit(), this.#slots.size, pooling, {
-      blocked: this.#outbox.length,
-      ready: this.#lines.queued + this.#lines.due,
-      key: this.#lanes?.waiting ?? 0,
-      backoff: this.#retries.waiting,
-      gate: this.#reason,
-    })
+    const free = this.#meter.account(this.#lines.limit(), this.#slots.size, pooling, this.#reason)
+    if (free === 0) return
+    const ready = this.#lines.queued + this.#lines.due
+    const key = this.#lanes?.waiting ?? 0
+    this.#meter.free(free, this.#outbox.length, ready, this.#reason, key, this.#retries.waiting)
   }
 
   wakeMs(): number {

@@ -307,13 +307,9 @@ export class SinkStage implements Stage, Writer {
   }
 
   account(): void {
-    this.#meter.account(this.#limit, this.#writes.size, 0, {
-      blocked: 0,
-      ready: this.#queue.size + this.#againRecords,
-      key: this.#lanes?.waiting ?? 0,
-      backoff: 0,
-      gate: this.#reason,
-    })
+    const free = this.#meter.account(this.#limit, this.#writes.size, 0, this.#reason)
+    if (free > 0)
+      this.#meter.free(free, 0, this.#queue.size + this.#againRecords, this.#reason, this.#lanes?.waiting ?? 0, 0)
   }
 
   wakeMs(): number {

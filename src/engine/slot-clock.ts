@@ -15,11 +15,12 @@ export const LINGER = 6
 export const BACKOFF = 7
 export const BLOCKED = 8
 export const COMMIT = 9
+const STATES = SLOT_STATES.length
 
 export class SlotClock {
   /** Slots in each state now; the stage writes it after `advance`. */
-  readonly counts = new Float64Array(SLOT_STATES.length)
-  readonly #slotMs = new Float64Array(SLOT_STATES.length)
+  readonly counts = new Float64Array(STATES)
+  readonly #slotMs = new Float64Array(STATES)
   #expectedSlotMs = 0
   /** Of the AWAIT time to come, what is CPU. */
   #owedMs = 0
@@ -38,10 +39,14 @@ export class SlotClock {
     if (elapsed <= 0) return
     this.#atMs = nowMs
     this.#expectedSlotMs += elapsed * this.#slots
-    for (let state = 0; state < this.counts.length; state += 1) {
-      this.#slotMs[state] = (this.#slotMs[state] as number) + (this.counts[state] as number) * elapsed
+    const { counts } = this
+    const slotMs = this.#slotMs
+    // The slots of a stage are mostly in one state or two.
+    for (let state = 0; state < STATES; state += 1) {
+      const slots = counts[state] as number
+      if (slots !== 0) slotMs[state] = (slotMs[state] as number) + slots * elapsed
     }
-    if (this.#owedMs > 0) this.#settle((this.counts[AWAIT] as number) * elapsed)
+    if (this.#owedMs > 0) this.#settle((counts[AWAIT] as number) * elapsed)
   }
 
   /** Only of what was just charged, so that no state ever loses time. */
@@ -89,7 +94,7 @@ export class SlotClock {
   /** Slot-seconds by state since the start. */
   seconds(): Record<SlotState, number> {
     const seconds = {} as Record<SlotState, number>
-    for (let state = 0; state < SLOT_STATES.length; state += 1) {
+    for (let state = 0; state < STATES; state += 1) {
       seconds[SLOT_STATES[state] as SlotState] = (this.#slotMs[state] as number) / 1000
     }
     return seconds

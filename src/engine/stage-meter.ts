@@ -12,16 +12,6 @@ import type { Wave } from './wave.ts'
 
 export const NO_SETTINGS: StageSettings = { order: null, perSecond: null, timeoutMs: null, batchRecords: null }
 
-/** What holds back the slots that are free. */
-export interface Waiting {
-  readonly blocked: number
-  readonly ready: number
-  readonly key: number
-  readonly backoff: number
-  /** The name of the guard that stopped the loop. */
-  readonly gate: string
-}
-
 export class StageMeter {
   readonly clock: SlotClock
   readonly reasons: ReasonClock
@@ -37,8 +27,10 @@ export class StageMeter {
   #overloaded = 0
   #failed = 0
   #timeouts = 0
-  /** Those with attempts that ended in this loop. */
+  /** Those with attempts that ended in this loop, but for the one that is counted at the moment. */
   readonly #waves: Wave[] = []
+  #wave: Wave | null = null
+  #endedOfWave = 0
   #endedMs = 0
 
   /** `latency`: where the durations go. */
@@ -53,18 +45,31 @@ export class StageMeter {
     this.#attempts += attempts
   }
 
-  /** An attempt of a wave ended. */
+  /** An attempt of a wave ended. Those that end in one loop are mostly of one wave, and then only counted. */
   ended(wave: Wave, nowMs: number): void {
-    if (nowMs !== this.#endedMs) {
-      this.#measure()
-      this.#endedMs = nowMs
-    }
-    if (wave.ended === 0) this.#waves.push(wave)
-    wave.ended += 1
+    if (wave !== this.#wave) this.#turnTo(wave, nowMs)
+    this.#endedOfWave += 1
   }
 
+  #turnTo(wave: Wave, nowMs: number): void {
+    this.#keepCount()
+    this.#wave = wave
+    this.#endedMs = nowMs
+  }
+
+  #keepCount(): void {
+    const wave = this.#wave
+    if (wave === null) return
+    if (wave.ended === 0) this.#waves.push(wave)
+    wave.ended += this.#endedOfWave
+    this.#endedOfWave = 0
+    this.#wave = null
+  }
+
+  /** Of the loop that is over. */
   #measure(): void {
-    if (this.#waves.length === 0) return
+    if (this.#wave === null) return
+    this.#keepCount()
     for (const wave of this.#waves) {
       this.took(this.#endedMs - wave.startedMs, wave.records, wave.ended, wave.beside)
       wave.ended = 0
@@ -94,20 +99,34 @@ export class StageMeter {
     this.#durations.ran(records, ms)
   }
 
-  account(limit: number, inFlight: number, pooling: number, waiting: Waiting): void {
+  /**
+   * At the end of each loop: what the slots do from now on, and the guard that stopped the loop. Returns how many slots
+   * are free: the stage then says with `free` what holds them back.
+   */
+  account(limit: number, inFlight: number, pooling: number, gate: string): number {
     this.#measure()
-    this.reasons.set(waiting.gate, this.clock.atMs)
+    this.reasons.set(gate, this.clock.atMs)
     const { counts } = this.clock
-    counts.fill(0)
     counts[AWAIT] = inFlight - pooling
     counts[POOL] = pooling
+    // One by one: `fill` is a call out of compiled code, and takes longer than all the rest.
+    counts[IDLE] = 0
+    counts[RATE] = 0
+    counts[KEY] = 0
+    counts[BACKOFF] = 0
+    counts[BLOCKED] = 0
+    counts[COMMIT] = 0
     this.clock.resize(Math.max(limit, inFlight))
-    let free = limit - inFlight
-    if (free <= 0) return
-    free = charge(counts, free, BLOCKED, waiting.blocked)
-    free = charge(counts, free, STATE_OF_GATE[waiting.gate] ?? IDLE, waiting.ready)
-    free = charge(counts, free, KEY, waiting.key)
-    free = charge(counts, free, BACKOFF, waiting.backoff)
+    return Math.max(0, limit - inFlight)
+  }
+
+  /** What the free slots lack: by how many items wait for room, for `gate`, for their key, and for their time. */
+  free(slots: number, blocked: number, ready: number, gate: string, key: number, backoff: number): void {
+    const { counts } = this.clock
+    let free = charge(counts, slots, BLOCKED, blocked)
+    if (ready > 0) free = charge(counts, free, STATE_OF_GATE[gate] ?? IDLE, ready)
+    free = charge(counts, free, KEY, key)
+    free = charge(counts, free, BACKOFF, backoff)
     counts[IDLE] = (counts[IDLE] as number) + free
   }
 
