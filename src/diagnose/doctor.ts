@@ -70,6 +70,8 @@ export class Doctor {
   readonly #eras = new Eras()
   readonly #learned = (stage: string, durations: DurationSums): DurationSums => this.#eras.of(stage, durations)
   readonly #statuses: Status[] = []
+  /** Up to the last status. */
+  #latest: Window | null = null
   /** Of the last status; null until it is asked for. */
   #known: Facts | null = null
   /** What the rules say of these facts; null until it is asked for. */
@@ -109,7 +111,8 @@ export class Doctor {
     this.#statuses.push(status)
     while (this.#statuses.length > 2 && status.nowMs - (this.#statuses[1] as Status).nowMs >= LONGEST_WINDOW_MS)
       this.#statuses.shift()
-    this.#eras.observe(this.#window(status))
+    this.#latest = this.#window(status)
+    this.#eras.observe(this.#latest)
     this.#decide()
   }
 
@@ -194,11 +197,12 @@ export class Doctor {
   }
 
   #facts(): Facts | null {
-    const status = this.#statuses.at(-1)
-    if (status === undefined) return null
+    const window = this.#latest
+    if (window === null) return null
+    const { to: status } = window
     const sinceMs = status.nowMs - (this.#lastCompletionMs ?? status.nowMs)
     const seen = { outages: this.#outages.read(), stillMs: this.#still.read() }
-    this.#known ??= factsOf(this.#window(status), this.#trend.read(), sinceMs, seen, this.#learned)
+    this.#known ??= factsOf(window, this.#trend.read(), sinceMs, seen, this.#learned)
     return this.#known
   }
 

@@ -106,6 +106,7 @@ export class Meter implements Surroundings {
   }
 
   #sample(): void {
+    this.#clock.sampled()
     const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = this.#readHeap()
     if (this.#samples % RSS_EVERY === 0) this.#readRss()
     this.#heapSamples.push(usedBytes)

@@ -2,17 +2,11 @@
  * What the process did with its time: how long the event loop was busy, how long collections took, how much CPU the
  * thread was given, and how late what falls due got its turn. All are sums since `start`. On some kernels asking for the
  * CPU time takes longer than all the rest of a status, so looks that follow one another closely share one reading.
- * `Meter` owns one.
+ * `Meter` owns one, and tells it four times a second that time has passed.
  */
-import {
-  constants,
-  type IntervalHistogram,
-  monitorEventLoopDelay,
-  type PerformanceEntry,
-  PerformanceObserver,
-  performance,
-} from 'node:perf_hooks'
+import { performance } from 'node:perf_hooks'
 import type { ProcessStatus } from '../model/status.ts'
+import { Collections } from './collections.ts'
 
 type CpuUsage = () => { readonly user: number; readonly system: number }
 type Figures = Pick<ProcessStatus, 'loopActiveMs' | 'loopMs' | 'gcMs' | 'cpuMs' | 'lateMsSeconds'>
@@ -24,15 +18,19 @@ const cpuUsage: CpuUsage = (
 
 /** A window of the doctor is some seconds: this much makes no difference to it. */
 const FRESH_MS = 100
-/** A timer in the event loop's own code runs so often and notes how far apart its runs are. */
+/**
+ * A timer runs so often and notes how late it is. Node's own (`monitorEventLoopDelay`) keeps a histogram, and each reading
+ * of its mean and deviation goes through thousands of counts three times.
+ */
 const TICK_MS = 10
 
 export class ProcessClock {
-  #gcMs = 0
-  #observer: PerformanceObserver | null = null
+  readonly #collections = new Collections()
   #loop = performance.eventLoopUtilization()
   #cpuMs = cpuMs()
-  #ticks: IntervalHistogram | null = null
+  #timer: NodeJS.Timeout | undefined
+  #tickedMs = 0
+  #lateMsSeconds = 0
   #read: { readonly figures: Figures; readonly atMs: number } | null = null
   /** Once stopped: the figures as they were then. */
   #last: Figures | null = null
@@ -41,18 +39,31 @@ export class ProcessClock {
     this.#loop = performance.eventLoopUtilization()
     this.#cpuMs = cpuMs()
     this.#read = null
-    this.#ticks = monitorEventLoopDelay({ resolution: TICK_MS })
-    this.#ticks.enable()
-    this.#observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!runsWeakCallbacks(entry)) this.#gcMs += entry.duration
-    })
-    this.#observer.observe({ entryTypes: ['gc'] })
+    this.#collections.start()
+    this.#tickedMs = performance.now()
+    this.#timer = setInterval(this.#tick, TICK_MS)
+    this.#timer.unref()
   }
 
   stop(): void {
     this.#last ??= this.#now()
-    this.#observer?.disconnect()
-    this.#ticks?.disable()
+    clearInterval(this.#timer)
+    this.#collections.stop()
+  }
+
+  sampled(): void {
+    this.#collections.sampled()
+  }
+
+  /**
+   * What falls due at any instant waits for the rest of what keeps the thread, half of it on average: of a tick that
+   * came `late` ms too late, late² ÷ 2 in ms of lateness times ms of time.
+   */
+  readonly #tick = (): void => {
+    const nowMs = performance.now()
+    const lateMs = nowMs - this.#tickedMs - TICK_MS
+    this.#tickedMs = nowMs
+    if (lateMs > 0) this.#lateMsSeconds += lateMs ** 2 / 2 / 1000
   }
 
   read(): Figures {
@@ -67,31 +78,14 @@ export class ProcessClock {
     return {
       loopActiveMs: active,
       loopMs: active + idle,
-      gcMs: this.#gcMs,
+      gcMs: this.#collections.ms,
       cpuMs: cpuMs() - this.#cpuMs,
-      lateMsSeconds: this.#ticks === null ? 0 : lateMsSeconds(this.#ticks),
+      lateMsSeconds: this.#lateMsSeconds,
     }
   }
-}
-
-/**
- * What falls due at any instant waits for the rest of what keeps the thread, half of it on average: of a tick that came
- * `late` ms too late, late² ÷ 2 in ms of lateness times ms of time.
- */
-function lateMsSeconds({ count, mean, stddev }: IntervalHistogram): number {
-  if (count === 0) return 0
-  const lateMs = Math.max(0, mean / 1e6 - TICK_MS)
-  const deviationMs = stddev / 1e6
-  return (count * (lateMs ** 2 + deviationMs ** 2)) / 2 / 1000
 }
 
 function cpuMs(): number {
   const { user, system } = cpuUsage()
   return (user + system) / 1000
-}
-
-/** They are reported with the collection that they follow, which would then count twice. */
-function runsWeakCallbacks(entry: PerformanceEntry): boolean {
-  const { detail } = entry as { detail?: { kind?: number } }
-  return detail?.kind === constants.NODE_PERFORMANCE_GC_WEAKCB
 }
