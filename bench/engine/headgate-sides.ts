@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Running } from '../../src/runtime/start.ts'
 import type { Contender } from '../harness.ts'
-import { type Headgate, loadHeadgate, loadWithoutAccounting } from '../headgate.ts'
+import { type Headgate, loadHeadgate, loadSwitched, type Switched } from '../headgate.ts'
 import { add, all, CONCURRENCY, counting, double, keptOf, notThird, numbers, settle } from './workload.ts'
 
 const KEYED = 2_000_000
@@ -120,12 +120,17 @@ function stuckSide({ pipeline, memory }: Headgate, stuck: boolean): Contender {
 const STATUS_EVERY_MS = 250
 
 /** Calls with slot states, latencies and a reader of the status as a dashboard is one, or with none of these. */
-function accountingSide(headgate: Headgate | null): Contender {
+function accountingSide(accounts: boolean): Contender {
   return counting({ warm: 500_000, fixed: 500_000 }, all, async (values) => {
-    const used = headgate ?? (await blind())
-    return callsLookedAt(used, values, headgate && ((running) => running.status()), STATUS_EVERY_MS)
+    switched ??= loadSwitched()
+    const { headgate, account } = await switched
+    account(accounts)
+    return callsLookedAt(headgate, values, accounts ? (running) => running.status() : null, STATUS_EVERY_MS)
   })
 }
+
+/** Of both sides, which take turns. */
+let switched: Promise<Switched> | undefined
 
 /** Unordered calls while somebody looks every so often; `look` null: nobody does. How many came out. */
 export async function callsLookedAt(
@@ -146,13 +151,6 @@ export async function callsLookedAt(
   return sink.count
 }
 
-let withoutAccounting: Promise<Headgate> | null = null
-
-function blind(): Promise<Headgate> {
-  withoutAccounting ??= loadWithoutAccounting()
-  return withoutAccounting
-}
-
 export async function headgateSide(key: string): Promise<Contender | null> {
   const headgate = await loadHeadgate()
   const sides: Readonly<Record<string, () => Contender>> = {
@@ -163,8 +161,8 @@ export async function headgateSide(key: string): Promise<Contender | null> {
     'keys-10k': () => keysSide(headgate, 10_000),
     'one-stuck': () => stuckSide(headgate, true),
     'none-stuck': () => stuckSide(headgate, false),
-    'accounting-on': () => accountingSide(headgate),
-    'accounting-off': () => accountingSide(null),
+    'accounting-on': () => accountingSide(true),
+    'accounting-off': () => accountingSide(false),
   }
   return sides[key]?.() ?? null
 }
