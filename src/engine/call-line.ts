@@ -1,12 +1,10 @@
 /** The line of one limiter in a call stage: records that wait for it, retries that are due, and its last answer. */
-import type { GateReason } from '../control/limiter.ts'
+import type { AttemptOutcome, GateReason, Permit } from '../control/limiter.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { Item } from './item.ts'
 import type { PooledLimiter } from './limiter-pool.ts'
+import { RetryShare } from './retry-share.ts'
 import { Ring } from './ring.ts'
-
-/** The share of a limit that retries may hold. */
-const RETRY_SHARE = 1 / 4
 
 /** A record between two attempts. */
 export interface Retry {
@@ -24,7 +22,7 @@ export class CallLine {
   readonly queue = new FairQueue()
   /** Due, the first one next. */
   readonly retries = new Ring<Retry>()
-  retriesInFlight = 0
+  readonly #share = new RetryShare()
   /** Records of the stage that wait here, are in backoff or in flight. */
   records = 0
   /** What its limiter adds to the sum over the stage. */
@@ -37,13 +35,29 @@ export class CallLine {
 
   constructor(pooled: PooledLimiter) {
     this.pooled = pooled
+    pooled.queues.add(this.queue)
   }
 
   get waiting(): number {
     return this.queue.size + this.retries.size
   }
 
-  get retryFitsShare(): boolean {
-    return this.retriesInFlight < Math.max(1, Math.ceil(this.pooled.limiter.limit * RETRY_SHARE))
+  /** A retry may start as far as first attempts are concerned. */
+  get retryFits(): boolean {
+    const { pooled } = this
+    const { limit } = pooled.limiter
+    return this.#share.fitsBeside(limit) || (!pooled.firstWaits && this.#share.fitsAlone(limit))
+  }
+
+  sent(retry: boolean, nowMs: number): Permit {
+    if (retry) this.#share.started()
+    return this.pooled.sent(nowMs)
+  }
+
+  settled(permit: Permit, retry: boolean, nowMs: number, outcome: AttemptOutcome): void {
+    const { pooled } = this
+    pooled.settled(permit, nowMs, outcome)
+    if (retry) this.#share.ended()
+    this.#share.heard(outcome.kind, pooled.limiter.limit, pooled.limiter.isDown)
   }
 }

@@ -120,7 +120,7 @@ export class CallLines {
     if (line.answeredVersion === version && nowMs < line.askMs) return false
     line.answeredVersion = -1
     const retry = line.retries.peek()
-    const fits = retry !== undefined && line.retryFitsShare
+    const fits = retry !== undefined && line.retryFits
     const budgetMs = fits ? this.#retries.budgetWaitMs(retry, nowMs) : 0
     this.startsRetry = fits && budgetMs === 0
     if (!this.startsRetry && line.queue.size === 0) {
@@ -190,7 +190,7 @@ export class CallLines {
     const oldest = this.#idle.values().next().value as CallLine
     this.#idle.delete(oldest)
     this.#lines.delete(oldest.pooled.key)
-    this.#pool.release(oldest.pooled)
+    this.#pool.release(oldest.pooled, oldest.queue)
   }
 
   /** Takes out the waiting records for which `drop` is true, and returns them. */

@@ -187,9 +187,8 @@ export class CallStage implements Stage, Caller {
     if (this.#rate !== null) this.#rate.take(nowMs)
     const slot = this.#slots.take(item, nowMs)
     slot.line = line
-    slot.permit = line.pooled.sent(nowMs)
+    slot.permit = line.sent(retry, nowMs)
     slot.retry = retry
-    if (retry) line.retriesInFlight += 1
     this.#inFlightBytes += item.bytes
     return slot
   }
@@ -203,15 +202,14 @@ export class CallStage implements Stage, Caller {
     const { threw, result, permit, retry, heard } = slot
     this.#slots.release(slot)
     this.#inFlightBytes -= item.bytes
-    if (retry) line.retriesInFlight -= 1
     this.#meter.ended(slot.wave, nowMs)
     if (isFenced(item)) {
-      line.pooled.settled(permit, nowMs, IGNORED)
+      line.settled(permit, retry, nowMs, IGNORED)
       this.#lines.left(line)
       this.#core.finish(item, RETURNED)
     } else if (!threw && result !== undefined) {
       // A result that came after the time-out is still a result: the record needs no second attempt.
-      line.pooled.settled(permit, nowMs, timedOut ? ANSWERED_LATE : successOf(heard))
+      line.settled(permit, retry, nowMs, timedOut ? ANSWERED_LATE : successOf(heard))
       this.#lines.left(line)
       this.#retries.succeeded()
       this.#meter.succeeded(1)
@@ -226,7 +224,7 @@ export class CallStage implements Stage, Caller {
     } else {
       const error = timedOut ? timeoutError(this.#timeoutMs) : threw ? classify(result) : undefinedResult(this.name)
       const { isDown } = line.pooled.limiter
-      line.pooled.settled(permit, nowMs, outcomeOf(error, heard))
+      line.settled(permit, retry, nowMs, outcomeOf(error, heard))
       this.#meter.failed(error.code, 1)
       // The record's attempts are used up by its own failures, not by those of a downstream that is down for all.
       if (!this.#core.givesUp && error.scope === 'record' && !isDown) item.charged += 1

@@ -12,19 +12,30 @@ import type { LimiterStatus } from '../model/status.ts'
 /** Longer than any call that still has its slot. */
 const LOST_MARGIN_MS = 60_000
 
-/** A limiter, and how many lines have it. Time is the engine's; the limiter counts from 1970, so that clients probe together. */
+/** Records of a line that wait for their first attempt. */
+interface FirstAttempts {
+  readonly size: number
+}
+
+/** A limiter, and the lines that have it. Time is the engine's; the limiter counts from 1970, so that clients probe together. */
 export class PooledLimiter {
   readonly key: string | null
   readonly limiter: FixedLimiter | Controller
   readonly #offsetMs: number
   /** Changes with every attempt that settles: whoever was told to wait for one asks again. */
   version = 0
-  lines = 0
+  readonly queues = new Set<FirstAttempts>()
 
   constructor(key: string | null, limiter: FixedLimiter | Controller, offsetMs: number) {
     this.key = key
     this.limiter = limiter
     this.#offsetMs = offsetMs
+  }
+
+  /** A first attempt waits for it, in whichever stage. */
+  get firstWaits(): boolean {
+    for (const queue of this.queues) if (queue.size > 0) return true
+    return false
   }
 
   /** 0, or the instant at which to ask again; Infinity: when `version` has changed. */
@@ -101,21 +112,20 @@ export class LimiterPool {
     return this.#most
   }
 
-  /** The limiter of a key, for one line. */
+  /** The limiter of a key, for one line, which joins it. */
   take(key: string | null, nowMs: number): PooledLimiter {
     let pooled = this.#limiters.get(key)
     if (pooled === undefined) {
       pooled = new PooledLimiter(key, this.#make(key, nowMs), this.#offsetMs)
       this.#limiters.set(key, pooled)
     }
-    pooled.lines += 1
     return pooled
   }
 
   /** The line is gone. */
-  release(pooled: PooledLimiter): void {
-    pooled.lines -= 1
-    if (pooled.lines === 0) this.#limiters.delete(pooled.key)
+  release(pooled: PooledLimiter, queue: FirstAttempts): void {
+    pooled.queues.delete(queue)
+    if (pooled.queues.size === 0) this.#limiters.delete(pooled.key)
   }
 
   /** From now on no limiter allows more than this; a fixed one allows exactly this. */

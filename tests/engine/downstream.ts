@@ -1,6 +1,6 @@
 /**
- * An engine in virtual time against a modelled downstream: an endless source, servers that work in the order of
- * arrival, and a sink that is always ready. For tests of how calls are limited.
+ * An engine in virtual time against a modelled downstream: a source, endless unless `records` says how many it has,
+ * servers that work in the order of arrival, and a sink that is always ready. For tests of how calls are limited.
  */
 import type { Slot } from '../../src/engine/slots.ts'
 import { TimerHeap } from '../../src/engine/timer-heap.ts'
@@ -28,6 +28,9 @@ export function servers(count: number, serviceMs: number): Downstream {
   }
 }
 
+/** A pull that finds nothing waits so long. */
+export const EMPTY_PULL_MS = 100
+
 interface Event {
   readonly dueMs: number
   readonly apply: () => void
@@ -38,6 +41,8 @@ export class Drive {
   readonly #downstream: Downstream
   readonly #events = new TimerHeap<Event>()
   #offset = 0
+  /** The source has so many; what is added later is pulled then. */
+  records = Number.POSITIVE_INFINITY
   /** Calls that were started, by when. */
   readonly startedMs: number[] = []
   /** Offsets that reached the sink, and when. */
@@ -81,8 +86,7 @@ export class Drive {
       if (command.kind === 'call') {
         for (const slot of command.slots) this.#call(slot)
       } else if (command.kind === 'pull') {
-        const records = this.#batch(command.credit.records)
-        hand.step(() => engine.pulled(0, { batches: [records], ended: false }, { records: 0, bytes: 0 }))
+        this.#pull(command.credit.records)
       } else if (command.kind === 'write') {
         for (const offset of command.write.values as number[]) this.done.push({ offset, atMs: hand.nowMs })
         hand.step(() => engine.wrote(command.stage, command.write, 'written'))
@@ -102,6 +106,21 @@ export class Drive {
       hand.engine.settled(slot)
     }
     this.#events.push({ dueMs: hand.nowMs + afterMs, apply })
+  }
+
+  #pull(credit: number): void {
+    const { hand } = this
+    const records = Math.min(credit, this.records - this.#offset)
+    if (records === 0) {
+      this.#events.push({ dueMs: hand.nowMs + EMPTY_PULL_MS, apply: () => this.#pulled([]) })
+    } else {
+      const batches = [this.#batch(records)]
+      hand.step(() => this.#pulled(batches))
+    }
+  }
+
+  #pulled(batches: RecordBatch[]): void {
+    this.hand.engine.pulled(0, { batches, ended: false }, { records: 0, bytes: 0 })
   }
 
   #batch(records: number): RecordBatch {
