@@ -75,7 +75,7 @@ const retryObject = z.strictObject({
     min: 0.001,
     max: 100,
     fallback: 0.1,
-    about: 'Retries granted for each success; when they are used up, retries wait.',
+    about: 'Retries granted for each success; when they are used up, retries wait. One that succeeds is given back.',
     raise: 'single failures are common and harmless, and retries wait although the downstream is healthy',
     lower: 'retries make an overload worse',
   }),

@@ -1,7 +1,9 @@
 /**
- * The retry budget of one stage: retries are paid for by successes, so that they stay a fraction of the work while
- * the downstream is in trouble. An empty budget makes retries wait; it never fails a record. The shape is Finagle's
- * RetryBudget: a deposit for each success, a small reserve a second, and a bound that lets old credit expire.
+ * The retry budget of one stage: retries are paid for by successes, so that those that fail again stay a fraction of
+ * the work while the downstream is in trouble. An empty budget makes retries wait; it never fails a record. The shape is
+ * Finagle's RetryBudget: a deposit for each success, a small reserve a second, and a bound that lets old credit expire.
+ * Unlike there, a retry that succeeds gets back what it paid: it was no waste, and what an outage left to be repeated
+ * would otherwise trickle through at the pace of the reserve, long after the downstream is well.
  */
 const RESERVE_PER_SECOND = 1
 const LIFE_SECONDS = 10
@@ -22,10 +24,11 @@ export class RetryBudget {
     this.#atMs = nowMs
   }
 
-  deposit(successes: number, nowMs: number): void {
+  /** `refunded`: what those of them that were retries had paid. */
+  deposit(successes: number, nowMs: number, refunded = 0): void {
     this.#advance(nowMs)
     this.#successPerSecond += successes / LIFE_SECONDS
-    this.#tokens = Math.min(this.#capacity(), this.#tokens + successes * this.#perSuccess)
+    this.#tokens = Math.min(this.#capacity(), this.#tokens + successes * this.#perSuccess + refunded)
   }
 
   /** 0 when `cost` can be paid now, else the milliseconds until the reserve alone will have filled it. */

@@ -26,6 +26,8 @@ export class CallLines {
   wakeMs = Number.POSITIVE_INFINITY
   /** The line that `next` gave starts with a retry. */
   startsRetry = false
+  /** What the retry that `shift` gave last took from the budget. */
+  paid = 0
   readonly #pool: LimiterPool
   readonly #keyOf: ((item: Item) => string) | null
   readonly #retries: Retries
@@ -163,6 +165,7 @@ export class CallLines {
   #shiftRetry(line: CallLine): Item {
     const retry = line.retries.shift() as Retry
     this.#retries.pay(retry)
+    this.paid = retry.cost
     this.#due -= 1
     this.#dueBytes -= retry.item.bytes
     return retry.item

@@ -189,6 +189,7 @@ export class CallStage implements Stage, Caller {
     slot.line = line
     slot.permit = line.sent(retry, nowMs)
     slot.retry = retry
+    slot.paid = retry ? this.#lines.paid : 0
     this.#inFlightBytes += item.bytes
     return slot
   }
@@ -199,7 +200,7 @@ export class CallStage implements Stage, Caller {
     const item = slot.item as Item
     const line = slot.line as CallLine
     const timedOut = slot.abortedMs !== null && slot.abortReason === 'timeout'
-    const { threw, result, permit, retry, heard } = slot
+    const { threw, result, permit, retry, paid, heard } = slot
     this.#slots.release(slot)
     this.#inFlightBytes -= item.bytes
     this.#meter.ended(slot.wave, nowMs)
@@ -211,7 +212,7 @@ export class CallStage implements Stage, Caller {
       // A result that came after the time-out is still a result: the record needs no second attempt.
       line.settled(permit, retry, nowMs, timedOut ? ANSWERED_LATE : successOf(heard))
       this.#lines.left(line)
-      this.#retries.succeeded()
+      this.#retries.succeeded(paid)
       this.#meter.succeeded(1)
       if (timedOut) this.#meter.failed('HG_TIMEOUT', 1)
       if (item.isPlain) {

@@ -20,6 +20,8 @@ export class Retries {
   readonly #backoff = new TimerHeap<Retry>()
   #bytes = 0
   #successes = 0
+  /** What those of them that were retries had paid. */
+  #refunded = 0
 
   constructor(plan: RetryPlan, nowMs: number) {
     this.#plan = plan
@@ -42,15 +44,20 @@ export class Retries {
     this.#bytes += item.bytes
   }
 
-  /** An attempt succeeded. The budget hears of it once a loop: kept any longer, old successes would count as new. */
-  succeeded(): void {
+  /**
+   * An attempt succeeded that had paid `paid`, 0 for a first one. The budget hears of it once a loop: kept any longer, old
+   * successes would count as new.
+   */
+  succeeded(paid: number): void {
     this.#successes += 1
+    this.#refunded += paid
   }
 
   /** Hands on what is due. */
   collect(nowMs: number, onDue: (retry: Retry) => void): void {
-    if (this.#successes > 0) this.#budget.deposit(this.#successes, nowMs)
+    if (this.#successes > 0) this.#budget.deposit(this.#successes, nowMs, this.#refunded)
     this.#successes = 0
+    this.#refunded = 0
     while ((this.#backoff.peek()?.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
       const retry = this.#backoff.pop() as Retry
       this.#bytes -= retry.item.bytes

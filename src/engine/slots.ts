@@ -35,6 +35,8 @@ export class Slot {
   heard: RateLimitFigures | undefined = undefined
   wave: Wave = NONE
   retry = false
+  /** What it took from the retry budget. */
+  paid = 0
   /** Its signal was aborted; it has until the grace is over to settle. */
   abortedMs: number | null = null
   abortReason: 'timeout' | 'fenced' | 'stopped' = 'timeout'

@@ -107,6 +107,42 @@ describe('the retry budget', () => {
     )
   })
 
+  test('retries that succeed get back what they paid: only those that fail are bounded by the successes', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        fc.array(fc.record({ ms: fc.nat(2000), first: fc.nat(200), well: fc.nat(50), badly: fc.nat(50) })),
+        (share, steps) => {
+          const budget = new RetryBudget(share, 0)
+          let now = 0
+          let successes = 0
+          let failures = 0
+          for (const { ms, first, well, badly } of steps) {
+            now += ms
+            let paid = 0
+            for (let left = well; left > 0 && budget.waitMs(1, now) === 0; left -= 1) {
+              budget.take(1)
+              paid += 1
+            }
+            budget.deposit(first + paid, now, paid)
+            successes += first + paid
+            for (let left = badly; left > 0 && budget.waitMs(1, now) === 0; left -= 1) {
+              budget.take(1)
+              failures += 1
+            }
+            expect(failures).toBeLessThanOrEqual(10 + successes * share + now / 1000 + 1e-3)
+          }
+        },
+      ),
+    )
+    const budget = new RetryBudget(0.1, 0)
+    for (let turn = 0; turn < 100; turn += 1) {
+      expect(budget.waitMs(1, 0)).toBe(0)
+      budget.take(1)
+      budget.deposit(1, 0, 1)
+    }
+  })
+
   test('an empty budget is filled again when it said', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1e9 }), fc.integer({ min: 1, max: 2 }), (now, cost) => {

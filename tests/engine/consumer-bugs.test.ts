@@ -318,7 +318,7 @@ describe('failures', () => {
 
   test('promise 16: successes of long ago pay for no retries now', () => {
     const retries = new Retries({ ...QUICK_RETRY, budget: 1 }, 0)
-    for (let left = 100_000; left > 0; left -= 1) retries.succeeded()
+    for (let left = 100_000; left > 0; left -= 1) retries.succeeded(0)
     retries.collect(0, () => {})
     const pool = new LimiterPool({ kind: 'fixed', limit: 1 }, 1000, 0, () => 0, {})
     const line = new CallLine(pool.take(null, 0))

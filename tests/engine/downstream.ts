@@ -101,6 +101,7 @@ export class Drive {
     this.startedMs.push(hand.nowMs)
     const { afterMs, thrown } = this.#downstream(slot.item!.value as number, hand.nowMs, slot)
     const apply = (): void => {
+      if (slot.retired) return
       slot.threw = thrown !== undefined
       slot.result = thrown ?? slot.item?.value
       hand.engine.settled(slot)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { CallLine } from '../../src/engine/call-line.ts'
 import { LimiterPool } from '../../src/engine/limiter-pool.ts'
 import { placeName } from '../../src/engine/place.ts'
-import { overloaded } from '../../src/model/errors.ts'
+import { HeadgateError, overloaded } from '../../src/model/errors.ts'
 import type { CallPlan, ConcurrencyPlan, Plan } from '../../src/model/plan.ts'
 import { type Downstream, Drive, EMPTY_PULL_MS } from './downstream.ts'
 import { callPlan, planOf, sinkPlan } from './hand.ts'
@@ -16,6 +16,7 @@ const BACKLOG = 500
 const DOWN_UNTIL_MS = 3000
 const FIXED: ConcurrencyPlan = { kind: 'fixed', limit: SLOTS }
 const tooBusy = overloaded('503', { status: 503 })
+const broken = new HeadgateError('HG_HANDLER_FAILED', '500')
 
 function planWith(call: Partial<CallPlan>, ...more: CallPlan[]): Plan {
   const retry = { attempts: 5, backoff: { baseMs: 50, maxMs: 200, factor: 2 }, budget: 0.1 }
@@ -33,6 +34,7 @@ function planWith(call: Partial<CallPlan>, ...more: CallPlan[]): Plan {
 interface Attempt {
   readonly offset: number
   readonly repeat: boolean
+  readonly failed: boolean
   readonly fromMs: number
   readonly toMs: number
 }
@@ -45,7 +47,13 @@ class Watched extends Drive {
     const attempts: Attempt[] = []
     super(plan, (offset, nowMs, slot) => {
       const answer = downstream(offset, nowMs, slot)
-      attempts.push({ offset, repeat: slot.retry, fromMs: nowMs, toMs: nowMs + answer.afterMs })
+      attempts.push({
+        offset,
+        repeat: slot.retry,
+        failed: answer.thrown !== undefined,
+        fromMs: nowMs,
+        toMs: nowMs + answer.afterMs,
+      })
       return answer
     })
     this.attempts = attempts
@@ -147,6 +155,30 @@ describe('repeats', () => {
       expect(drive.mostInFlight(DOWN_UNTIL_MS, isRepeat)).toBeLessThan(1.5 * SHARE)
     })
   }
+
+  test('that a downstream left behind which failed them are done soon after it is well, not at the pace of the reserve', () => {
+    const retry = { attempts: 1000, backoff: { baseMs: 50, maxMs: 200, factor: 2 }, budget: 0.1 }
+    const drive = new Watched(planWith({ retry }), (_offset, nowMs) =>
+      nowMs < DOWN_UNTIL_MS ? { afterMs: 5, thrown: broken } : { afterMs: CALL_MS },
+    )
+    drive.records = BACKLOG
+    drive.run(DOWN_UNTIL_MS)
+    const withReserveMs = BACKLOG * 1000
+    drive.run(DOWN_UNTIL_MS + withReserveMs / 10)
+    expect(drive.done.length).toBe(BACKLOG)
+  })
+
+  test('that fail again stay a small share of the successes, however many wait', () => {
+    const fails = everySoOften(0.6)
+    const retry = { attempts: 1000, backoff: { baseMs: 50, maxMs: 200, factor: 2 }, budget: 0.1 }
+    const drive = new Watched(planWith({ retry }), () => ({ afterMs: CALL_MS, thrown: fails() ? broken : undefined }))
+    const ran = 20_000
+    drive.run(ran)
+    const inVain = drive.attempts.filter((each) => each.repeat && each.failed && each.toMs <= ran).length
+    const successes = drive.attempts.filter((each) => !each.failed && each.toMs <= ran).length
+    expect(waitingRepeats(drive)).toBeGreaterThan(SLOTS)
+    expect(inVain).toBeLessThanOrEqual(10 + 0.1 * successes + ran / 1000)
+  })
 
   test('make room for first attempts that come later with the next slots that are free', () => {
     const drive = new Watched(
