@@ -102,6 +102,27 @@ test('names an API that is killed, and sees it come back', async () => {
   expect(gone.stderr).toContain('headgate run FILE --console')
 })
 
+test('watches for as long as it is wanted with nothing to say about itself, and ends well when it is interrupted', async () => {
+  const env = { XDG_RUNTIME_DIR: folder() }
+  const run = start(['run', fixture('endless.ts'), '--console', '0'], { env })
+  onTestFinished(() => void run.child.kill('SIGKILL'))
+  await run.saw('console: ')
+  const watching = start(['doctor', '--watch', '--json', '--interval', '20ms'], { env })
+  onTestFinished(() => void watching.child.kill('SIGKILL'))
+  let looks = 0
+  watching.child.stdout?.on('data', (chunk) => {
+    looks += String(chunk).split('\n').length - 1
+  })
+  await until(
+    () => looks,
+    (seen) => seen >= 30,
+  )
+  watching.child.kill('SIGINT')
+  const { code, stderr } = await watching.ended
+  expect([0, 4]).toContain(code)
+  expect(stderr).toBe('')
+})
+
 test('a change through the console is an audit line of the run', async () => {
   const workspace = folder()
   const env = { XDG_RUNTIME_DIR: workspace, HEADGATE_CONSOLE_TOKEN: 'a-token-that-was-chosen' }

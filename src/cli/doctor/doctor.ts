@@ -2,6 +2,7 @@
  * `headgate doctor`: looks at a running pipeline or at a report, and prints the diagnosis with its evidence. Called by the program with
  * parsed options; resolves with the exit code that says how the pipeline is.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createLogUpdate } from 'log-update'
 import { renderDiagnosis } from '../../console/terminal/report.ts'
 import type { Diagnosis } from '../../model/diagnosis.ts'
@@ -74,7 +75,7 @@ async function watch(ask: () => Promise<Diagnosis>, { json, interval }: DoctorOp
         break
       }
       show(last)
-      await pause(interval, interrupted.signal)
+      await sleep(interval, undefined, { signal: interrupted.signal }).catch(() => {})
     }
   } finally {
     process.off('SIGINT', interrupt)
@@ -108,14 +109,4 @@ function showNews(): (diagnosis: Diagnosis) => void {
 function text(diagnosis: Diagnosis): string {
   const columns = Math.min(MOST_COLUMNS, process.stdout.columns || COLUMNS)
   return renderDiagnosis(diagnosis, { columns, colour: colourOn(process.stdout) })
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }

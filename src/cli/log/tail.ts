@@ -3,6 +3,7 @@
  * it looks for new ones until it is interrupted, which is its proper end. It reads a chunk at a time, so a large topic
  * needs no more memory than a small one.
  */
+import { once } from 'node:events'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../connectors/log/index.ts'
 import { OUTPUT } from '../output.ts'
@@ -48,7 +49,7 @@ async function print(log: Log, topic: string, options: TailOptions): Promise<voi
     if (records.length > 0) OUTPUT.data(records.map(text).join('\n'))
     left -= records.length
     printed += records.length
-    if (process.stdout.writableNeedDrain) await drained(interrupted.signal)
+    if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain', interrupted).catch(() => {})
     // A turn of the event loop: without it no signal would be heard while a large topic is printed.
     if (records.length > 0) {
       await setImmediate()
@@ -67,11 +68,4 @@ function placeOf(log: Log, topic: string, partition: number, { from, follow }: T
   if (from === 'latest') return nextOffset
   if (from !== undefined) return Math.min(Math.max(from, firstOffset), nextOffset)
   return follow ? nextOffset : Math.max(firstOffset, nextOffset - LAST_RECORDS)
-}
-
-async function drained(signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    process.stdout.once('drain', resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }
