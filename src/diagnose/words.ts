@@ -171,10 +171,12 @@ function stageSentence(facts: Facts, stage: StageFacts, kind: CauseKind): string
     case 'stalled': {
       const stuck = oldestOf(facts.status)
       const where = stuck === null ? '' : ` The oldest record is ${stuck.name}@${stuck.watermark}.`
-      const busy = formatCount(window.status.inFlight, window.status.kind === 'sink' ? 'write' : 'call')
-      if (window.status.inFlight > 0 && facts.sinceCompletionMs < (facts.stillMs.get(name) ?? 0))
-        return `'${name}' has got nothing done for ${ms(facts.stillMs.get(name) ?? 0)}: ${busy} do not end, and only what is behind them completes.${where}`
-      return `Nothing has completed for ${ms(facts.sinceCompletionMs)}: ${busy} of '${name}' do not end.${where}`
+      const { inFlight, kind: of } = window.status
+      const busy = formatCount(inFlight, of === 'sink' ? 'write' : 'call')
+      const not = inFlight === 1 ? 'does not end' : 'do not end'
+      if (inFlight > 0 && facts.sinceCompletionMs < (facts.stillMs.get(name) ?? 0))
+        return `'${name}' has got nothing done for ${ms(facts.stillMs.get(name) ?? 0)}: ${busy} ${not}, and only what comes after completes.${where}`
+      return `Nothing has completed for ${ms(facts.sinceCompletionMs)}: ${busy} of '${name}' ${not}.${where}`
     }
     default:
       return `'${name}': ${CAUSE_NAMES[kind]}.`
