@@ -115,7 +115,7 @@ function quietSentence({ backlog, status, window, waiting }: Facts): string {
 function stageSentence(facts: Facts, stage: StageFacts, kind: CauseKind): string {
   const { name, quietMs, window, meanRecords, durationFit, cpuFit } = stage
   const { latencyMs, slots, states, counts } = window
-  const took = latencyMs === null ? 'unknown' : ms(latencyMs)
+  const took = latencyMs === null ? 'an unknown time' : ms(latencyMs)
   const slotsText = formatCount(Math.round(slots), 'slot')
   switch (kind) {
     case 'own-cpu':

@@ -49,6 +49,14 @@ describe('append', () => {
     expect(code).toBe(1)
   })
 
+  test('reads past the mark that some editors begin a file with', async () => {
+    const file = join(folder, 'marked.ndjson')
+    writeFileSync(file, '\uFEFF{"id":1}\r\n{"id":2}')
+    expect(await log('append', 'marked', file)).toMatchObject({ code: 0 })
+    const { stdout } = await log('tail', 'marked', '--from', 'earliest', '--json')
+    expect(jsonLines(stdout).map(({ value }) => value)).toEqual(expect.arrayContaining([{ id: 1 }, { id: 2 }]))
+  })
+
   test('refuses another number of partitions than the topic has', async () => {
     const { code, stderr } = await log('append', 'payments', join(folder, 'payments.ndjson'), '--partitions', '5')
     expect(stderr).toContain("Topic 'payments' has 4 partitions")
@@ -62,6 +70,14 @@ describe('list', () => {
     expect(jsonLines((await log('list', '--json')).stdout)).toContainEqual(
       expect.objectContaining({ name: 'payments', records: RECORDS }),
     )
+  })
+
+  test('says of groups that there is none, or none of the kind that was asked for', async () => {
+    const other = join(folder, 'without-groups')
+    await headgate('log', 'append', 'orders', join(folder, 'payments.ndjson'), '--path', other)
+    expect((await headgate('log', 'groups', '--path', other)).stderr).toMatch(/^No group has consumed from the log at /)
+    const asked = await headgate('log', 'groups', '--path', other, '--group', 'enrichers')
+    expect(asked.stderr).toMatch(/^No such group has consumed from the log at /)
   })
 
   test('makes no log where there is none', async () => {

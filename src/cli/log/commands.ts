@@ -1,5 +1,5 @@
 /**
- * The commands of `headgate log`, which look into an embedded log and repair it: their options, examples, and the lazy
+ * The commands of `headgate log`, which look into an embedded log and change it: their options, examples, and the lazy
  * import of what each does. Offsets are those of a partition, so options that name one need `--partition` when the
  * topic has several.
  */
@@ -14,7 +14,7 @@ import type { TrimOptions } from './trim.ts'
 export function addLogCommands(program: Command): void {
   const log = program
     .command('log')
-    .description('Look into an embedded log, fill it, and repair it.')
+    .description('Look into an embedded log, fill it, move its groups, and trim it.')
     .addHelpText('after', LOG_EXAMPLES)
     .helpCommand(false)
 

@@ -60,13 +60,15 @@ async function reset(log: Log, options: GroupsOptions, to: Start): Promise<void>
   }
 }
 
-function show(found: readonly GroupInfo[], { json, path }: GroupsOptions): void {
+function show(found: readonly GroupInfo[], { json, path, ...only }: GroupsOptions): void {
   if (json) {
     for (const { group, topic, owner, partitions } of found) {
       for (const partition of partitions) OUTPUT.data(JSON.stringify({ group, topic, ...partition, owner }))
     }
-  } else if (found.length === 0) OUTPUT.say(`No such group has consumed from the log at ${path} yet.`)
-  else OUTPUT.data(groupsTable(found, Date.now()))
+  } else if (found.length === 0) {
+    const which = only.group === undefined && only.topic === undefined ? 'No group' : 'No such group'
+    OUTPUT.say(`${which} has consumed from the log at ${path} yet.`)
+  } else OUTPUT.data(groupsTable(found, Date.now()))
 }
 
 function groupsTable(found: readonly GroupInfo[], nowMs: number): string {

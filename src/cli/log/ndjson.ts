@@ -6,6 +6,9 @@ import { createReadStream, existsSync, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { CliFailure } from '../failure.ts'
 
+/** As some editors begin a file. */
+const BYTE_ORDER_MARK = '\uFEFF'
+
 export interface Line {
   readonly value: unknown
   /** The line as it was written, without its line break. */
@@ -27,9 +30,10 @@ export async function* readLines(file: string): AsyncGenerator<Line> {
   const input = fromInput ? process.stdin : createReadStream(file)
   let number = 0
   let read = 0
-  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     number += 1
-    read += Buffer.byteLength(text) + 1
+    read += Buffer.byteLength(line) + 1
+    const text = number === 1 && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line
     if (text.trim() === '') continue
     yield { value: parse(text, number, file), text, number, progress: size ? Math.min(1, read / size) : null }
   }
