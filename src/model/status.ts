@@ -206,6 +206,7 @@ export interface ProcessStatus {
   loopActiveMs: number
   /** All time, of the same clock. */
   loopMs: number
+  /** Time of collections; where they come thick, estimated from every fourth quarter of a second. */
   gcMs: number
   /** Time in the engine's turns, the synchronous stages and the starting of calls and writes included. */
   turnsMs: number
