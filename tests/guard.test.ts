@@ -4,6 +4,7 @@
  * `guard/rules.ts`.
  */
 import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { inspect, roomOf, type SourceFile, type Violation, wordsOf } from './guard/inspect.ts'
@@ -11,6 +12,7 @@ import { CLOCK_EXCEPTIONS, FLOORS, RANDOMNESS_EXCEPTIONS } from './guard/rules.t
 import { blank, exportsOf, importsOf } from './guard/source-text.ts'
 
 const SOURCE = fileURLToPath(new URL('../src/', import.meta.url))
+const TESTS = fileURLToPath(new URL('.', import.meta.url))
 
 function readTree(): SourceFile[] {
   return readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
@@ -41,6 +43,28 @@ describe('the source tree', () => {
     const paths = new Set(files.map((file) => file.path))
     const listed = [...Object.keys(CLOCK_EXCEPTIONS), ...Object.keys(RANDOMNESS_EXCEPTIONS)]
     expect(listed.filter((path) => !paths.has(path))).toEqual([])
+  })
+})
+
+describe('the tests', () => {
+  const HOOK = /^(?:before|after)(?:Each|All)\(/m
+
+  it('share no module with a hook at its top, which only the first file of a worker would get', () => {
+    const modules = readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+      .map((path) => path.replaceAll('\\', '/'))
+      .filter((path) => /\.tsx?$/.test(path))
+    const unit = modules.filter((path) => /(?<!\.integration)\.test\.tsx?$/.test(path))
+    const reached = new Set(unit)
+    for (const path of reached) {
+      const text = readFileSync(TESTS + path, 'utf8')
+      for (const { specifier } of importsOf(text, blank(text))) {
+        const target = specifier.startsWith('.') ? join(dirname(path), specifier).replaceAll('\\', '/') : ''
+        if (modules.includes(target)) reached.add(target)
+      }
+    }
+    const shared = [...reached].filter((path) => !unit.includes(path))
+    expect(shared).toContain('connectors/log/fresh-log.ts')
+    expect(shared.filter((path) => HOOK.test(readFileSync(TESTS + path, 'utf8')))).toEqual([])
   })
 })
 

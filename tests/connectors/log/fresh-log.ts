@@ -3,21 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Chunk, type Log, openLog } from 'headgate/log'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import type { Assignment, Pulled, PullRequest, Source } from '../../../src/model/connector.ts'
 import { HeadgateError } from '../../../src/model/errors.ts'
 import type { Logger } from '../../../src/model/logger.ts'
 import type { SourceRecord } from '../../../src/model/record.ts'
 
-const cleanups: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
-
-export function afterThis(cleanup: () => unknown): void {
-  cleanups.push(cleanup)
-}
+/** Of one test: a hook at the top of this module would be that of the first file only which loads it in a worker. */
+export const afterThis = (cleanup: () => unknown): void =>
+  onTestFinished(async () => {
+    await cleanup()
+  })
 
 export function freshDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'headgate-log-'))
