@@ -1,7 +1,7 @@
 /**
  * One connection to a broker: requests go out, and each answer finds its request by its number. The adapter makes it and
  * lends it to the library's requests, which ask for nothing but `send`. What arrives is read into one buffer that is
- * used again and again, and copied once, to where it stays. Invariant: after the first failure, a request that timed
+ * used again and again, and records to where they stay. Invariant: after the first failure, a request that timed
  * out included, all requests fail and nothing more is read, since a late answer cannot be told from one that is out of
  * step.
  */
@@ -60,8 +60,10 @@ interface Waiting extends Request {
   timer: NodeJS.Timeout | undefined
 }
 
-/** What one read of the socket brings at the most, bytes. */
+/** What one read of the socket brings at the most, bytes, where it is not known what comes. */
 const READ_BYTES = 64 * 1024
+/** Where at least so many bytes are to come of one piece, they are read to where they stay. */
+const READ_IN_PLACE_BYTES = 16 * 1024
 const MOST_IN_FLIGHT = 100
 /** The largest answer that is taken into memory whole, bytes: metadata of a million partitions is a tenth of it. */
 const MOST_ANSWER_BYTES = 512 * 1024 * 1024
@@ -128,9 +130,13 @@ export class Connection implements Channel {
   }
 
   #open(host: string, port: number): Socket {
+    const shared = Buffer.allocUnsafeSlow(READ_BYTES)
     const onread: NonNullable<NetConnectOpts['onread']> = {
-      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-      callback: (bytes, buffer) => this.#read(buffer as Buffer, bytes),
+      buffer: () => {
+        const { open } = this.#pieces
+        return open !== null && open.length >= READ_IN_PLACE_BYTES ? open : shared
+      },
+      callback: (bytes, buffer) => this.#read(bytes, buffer === shared ? shared : null),
     }
     const { tls } = this.#settings
     return tls === null
@@ -211,10 +217,12 @@ export class Connection implements Channel {
     }
   }
 
-  #read(buffer: Buffer, bytes: number): boolean {
+  /** `chunk`: where the bytes are; null when they are in their place already. */
+  #read(bytes: number, chunk: Buffer | null): boolean {
     if (this.#failure !== null) return false
     try {
-      this.#pieces.feed(buffer.subarray(0, bytes))
+      if (chunk === null) this.#pieces.wrote(bytes)
+      else this.#pieces.feed(chunk.subarray(0, bytes))
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)))
     }

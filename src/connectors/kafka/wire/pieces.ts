@@ -1,6 +1,7 @@
 /**
  * Cuts a stream of bytes into the pieces that its reader asks for next, wherever the chunks end that it arrives in.
- * `connection.ts` feeds it what the socket read, `fetch-answer.ts` and the connection's own loop are the readers.
+ * `connection.ts` feeds it what the socket read, `fetch-answer.ts` and the connection's own loop are the readers. A
+ * large piece need not pass through a chunk: the socket may read it to where it stays.
  * Invariant: a piece that was asked for by its size is valid until the reader asks for the next one, since the chunk's
  * memory is used again; a buffer that was handed in to be filled is the reader's own.
  */
@@ -30,6 +31,20 @@ export class Pieces {
   constructor(reading: Reading<never>) {
     this.#reading = reading
     this.#wanted = reading.next(NOTHING).value
+  }
+
+  /** What is left of a buffer that the reader handed in, where the next bytes belong; null when it wants a piece. */
+  get open(): Buffer | null {
+    return typeof this.#wanted === 'number' ? null : this.#wanted.subarray(this.#filled)
+  }
+
+  /** So many bytes were written to the beginning of `open`. Throws as `feed` does. */
+  wrote(bytes: number): void {
+    const target = this.#wanted as Buffer
+    this.#filled += bytes
+    if (this.#filled < target.length) return
+    this.#filled = 0
+    this.#next(target)
   }
 
   /** Throws what the reader throws; then no more may be fed. */

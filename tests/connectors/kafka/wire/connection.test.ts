@@ -150,6 +150,22 @@ describe('requests and answers', () => {
     expect(await ask(connection, plain(text))).toBe(text)
   })
 
+  test('answers of all sizes in one stream, however it is cut, stay as they came', async () => {
+    const sizes = [1, 16_383, 16_384, 16_385, 65_536, 100_001, 3, 400_000, 20_000, 0, 70_000]
+    const bodyOf = (index: number): Buffer => Buffer.alloc(sizes[index] as number, `${index} of them, `)
+    const asked: Asked[] = []
+    const broker = await brokerThat((each, socket) => {
+      asked.push(each)
+      if (asked.length < sizes.length) return
+      const stream = Buffer.concat(asked.map(({ correlationId, body }) => answerOf(correlationId, `${bodyOf(+body)}`)))
+      for (let at = 0; at < stream.length; at += 31_337) socket.write(stream.subarray(at, at + 31_337))
+    })
+    const connection = await connect(broker)
+    const parse = (_id: number, _key: number, _version: number, body: Buffer): Buffer => body
+    const answers = await Promise.all(sizes.map((_, index) => ask(connection, { ...plain(`${index}`), parse })))
+    expect(answers.map((answer, index) => bodyOf(index).equals(answer as Buffer))).toEqual(sizes.map(() => true))
+  })
+
   test('an answer that is read while it comes may leave a rest', async () => {
     const broker = await brokerThat(({ correlationId, body }, socket) => socket.write(answerOf(correlationId, body)))
     const connection = await connect(broker)
