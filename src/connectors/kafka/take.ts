@@ -1,11 +1,17 @@
 /**
  * Takes records for one pull: an equal share of every partition that has some, then whatever the others left. The
- * source calls it. Invariant: never more than the credit, but for the size of the very first record.
+ * source calls it. Invariant: never more than the credit or `TAKE_BYTES`, but for the size of the very first record.
  */
 import type { Credit, RecordBatch } from '../../model/connector.ts'
+import { KIB } from '../../model/units.ts'
 import { KafkaBatch, type Origin, type Slice } from './fetch/columns.ts'
 import type { Partition } from './partition.ts'
 
+/**
+ * A pull takes no more bytes than this at once: what is made of them dies young where it is worked off soon, and V8 need
+ * not carry it from one collection to the next.
+ */
+export const TAKE_BYTES = 512 * KIB
 /** Records that are taken of a partition before the next one has its turn: smaller portions cost more than they are worth. */
 const LEAST_SHARE = 64
 
@@ -31,9 +37,9 @@ export class Taker {
     if (ready.length === 0) return []
     const share = Math.min(credit.records, Math.max(LEAST_SHARE, Math.floor(credit.records / ready.length)))
     const start = this.#turn % ready.length
-    this.#turn = start + Math.ceil(credit.records / share)
     const round = [...ready.slice(start), ...ready.slice(0, start)]
-    let { records, bytes } = credit
+    let { records } = credit
+    let bytes = Math.min(credit.bytes, TAKE_BYTES)
     let first = true
     for (const most of [share, records]) {
       for (const { partition, slices } of round) {
@@ -52,6 +58,9 @@ export class Taker {
         }
       }
     }
+    // Who got nothing is first in the next round: a large record that no longer fitted in is then sure to.
+    const leftOut = round.findIndex(({ slices }) => slices.length === 0)
+    this.#turn = start + (leftOut < 0 ? 1 : leftOut)
     return round.flatMap(({ partition: { name, epoch }, slices }) =>
       slices.length === 0 ? [] : [new KafkaBatch({ name, keyEncoding: this.#keyEncoding }, epoch, slices)],
     )

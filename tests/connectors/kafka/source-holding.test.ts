@@ -5,7 +5,7 @@ import { type DecodeOptions, RecordBatches } from '../../../src/connectors/kafka
 import { encodeRecordBatch } from '../../../src/connectors/kafka/batch/encode.ts'
 import { survey } from '../../../src/connectors/kafka/fetch/survey.ts'
 import { Partition } from '../../../src/connectors/kafka/partition.ts'
-import { Taker } from '../../../src/connectors/kafka/take.ts'
+import { TAKE_BYTES, Taker } from '../../../src/connectors/kafka/take.ts'
 import { plainDecoding, plainEncoding, record } from './batch/codec.ts'
 
 const BASE_OFFSET_AT = 0
@@ -152,5 +152,31 @@ describe('a partition that holds records', () => {
       ]),
     )
     expect(taken.size).toBe(2)
+  })
+
+  it('takes no more than half a megabyte at once, and lets no partition go short of bytes', () => {
+    const sizes = { small: 2_000, medium: 30_000, large: 400_000, huge: 700_000 }
+    const all = Object.entries(sizes).map(([name, bytes]) => {
+      const partition = partitionAt(0, name)
+      hold(
+        partition,
+        encodeRecordBatch(
+          Array.from({ length: 15 }, () => record('v'.repeat(bytes))),
+          plainEncoding,
+        ),
+      )
+      return partition
+    })
+    const taker = new Taker('utf8')
+    const took = new Map<string, number>()
+    for (let turn = 0; turn < 12; turn += 1) {
+      const batches = taker.take(all, { records: 5, bytes: 1e9 }, fails)
+      const records = batches.flatMap((batch) => batch.records)
+      const bytes = records.reduce((sum, each) => sum + each.bytes, 0)
+      expect(bytes).toBeLessThanOrEqual(Math.max(TAKE_BYTES, records[0]?.bytes ?? 0))
+      for (const batch of batches) took.set(batch.partition, (took.get(batch.partition) ?? 0) + 1)
+    }
+    expect([...took.keys()].sort()).toEqual(all.map(({ name }) => name).sort())
+    for (const times of took.values()) expect(times).toBeGreaterThanOrEqual(2)
   })
 })
