@@ -67,7 +67,17 @@ test('a byte order mark is skipped', () => {
   expect(parseJson(Buffer.from('\ufeff{"a":1}'))).toEqual({ a: 1 })
 })
 
-test('bytes that are not UTF-8 are refused', () => {
+test('bytes are the text that they encode, whatever kind of array they are in', () => {
+  const value = ['größer', '\u{1f642}', '\ufffd', '\ufeff']
+  const bytes = Buffer.from(`  ${JSON.stringify(value)}`).subarray(2)
+  expect(parseJson(bytes)).toEqual(value)
+  expect(parseJson(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))).toEqual(value)
+})
+
+test('bytes that are not UTF-8 are refused, also beside the character that stands for such', () => {
+  expect(refusal(Buffer.concat([Buffer.from('"\ufffd'), Buffer.of(0xc3), Buffer.from('"')]))).toBe(
+    'not valid JSON: the bytes are not valid UTF-8',
+  )
   expect(refusal(Uint8Array.of(0x22, 0xff, 0x22))).toBe('not valid JSON: the bytes are not valid UTF-8')
 })
 
