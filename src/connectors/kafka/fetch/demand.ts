@@ -1,18 +1,27 @@
 /**
  * How much may be fetched, from the credit of the latest pull: four times its records and half its bytes may be held or under
- * way, so that the next pull finds something while the broker works on more. The fetch loop asks before each request.
+ * way, so that the next pull finds something while the broker works on more; but no more bytes than it takes for that,
+ * which depends on how far away brokers are. The fetch loop asks before each request, and tells how long each took.
  * Invariant: what is under way counts as if it had come, and nothing is asked for beyond the credit except what a
  * broker cannot divide, one batch a request.
  */
 import type { Credit } from '../../../model/connector.ts'
+import { KIB, MIB } from '../../../model/units.ts'
 import { PREFIX_BYTES } from '../batch/layout.ts'
 
 /** How many times the records of a pull may be held. */
 const AHEAD = 4
 /** What part of a pull's bytes may be held. */
 const SHARE = 2
+/**
+ * So many bytes may be held of brokers that are near. What waits here for long outlives V8's young generation, and its
+ * memory comes back late: the less is held, the less is taken by what nobody holds any more.
+ */
+const AHEAD_BYTES = 2 * MIB
+/** So many more for each millisecond that an answer needs to come: 100 MB a second can be under way. */
+const AHEAD_BYTES_A_MS = 100 * KIB
 /** A broker is asked for this many bytes of a partition at the least: it costs no more than one. */
-const LEAST_BYTES = 16 * 1024
+const LEAST_BYTES = 16 * KIB
 
 /** What the demand depends on, of one partition. */
 export interface Hungry {
@@ -25,10 +34,20 @@ export class Demand {
   #bytes = 0
   #underWayRecords = 0
   #underWayBytes = 0
+  /** By broker, how long the quickest of its answers took. */
+  readonly #quickestMs = new Map<number, number>()
+  #aheadBytes = AHEAD_BYTES
 
   set(credit: Credit): void {
     this.#records = credit.records * AHEAD
-    this.#bytes = Math.max(1, Math.floor(credit.bytes / SHARE))
+    this.#bytes = Math.max(1, Math.floor(Math.min(credit.bytes / SHARE, this.#aheadBytes)))
+  }
+
+  /** The quickest answer tells how far away a broker is; all others how busy it is, or we are. */
+  answered(nodeId: number, ms: number): void {
+    if (ms >= (this.#quickestMs.get(nodeId) ?? Number.POSITIVE_INFINITY)) return
+    this.#quickestMs.set(nodeId, ms)
+    this.#aheadBytes = AHEAD_BYTES + AHEAD_BYTES_A_MS * Math.max(...this.#quickestMs.values())
   }
 
   /** Nothing is wanted any more. */

@@ -199,6 +199,9 @@ export class Fetcher {
     try {
       const { fetchWaitMs, requestTimeoutMs, isolation, rackId } = this.#settings
       const connection = await this.#cluster.connection(nodeId, role, fetchWaitMs + requestTimeoutMs)
+      // Of those that are read to their end it waits for more to come.
+      const atOnce = partitions.some(({ position, endOffset }) => position < endOffset)
+      const askedMs = performance.now()
       const { errorCode, partitions: answered } = await connection.call('fetch', {
         maxWaitMs: fetchWaitMs,
         minBytes: 1,
@@ -209,6 +212,7 @@ export class Fetcher {
       })
       if (errorCode !== NONE) throw brokerError(errorCode, `the fetch from broker ${nodeId}`)
       this.failure = null
+      if (atOnce) this.#demand.answered(nodeId, performance.now() - askedMs)
       if (!this.#stopped) this.#answer(partitions, answered, nodeId)
     } catch (error) {
       this.#failed(partitions, error)

@@ -55,3 +55,31 @@ test('batches of any size fit into the next request', () => {
   const [, ...afterFirst] = readLog(sizes)
   for (const { used } of afterFirst) expect(used).toBeGreaterThan(0)
 })
+
+const NOTHING = { records: 0, bytes: 0 }
+const LARGE = { records: 1_000_000, bytes: 1_000_000_000 }
+
+function aheadAfter(answers: readonly (readonly [nodeId: number, ms: number])[], credit = LARGE): number {
+  const demand = new Demand()
+  for (const [nodeId, ms] of answers) demand.answered(nodeId, ms)
+  demand.set(credit)
+  return demand.left(NOTHING).bytes
+}
+
+test('more bytes are held ahead of brokers that are far away, and a slow answer of one that is near changes nothing', () => {
+  const near = aheadAfter([[1, 0.5]])
+  expect(near).toBeLessThan(3_000_000)
+  // At 100 MB a second a hundred milliseconds bring 10 MB.
+  expect(aheadAfter([[1, 100]])).toBeGreaterThan(10_000_000)
+  expect(aheadAfter([[1, 100]])).toBeLessThan(14_000_000)
+  expect(aheadAfter([[1, 0.5], [1, 100], [1, 4_000]])).toBe(near) // biome-ignore format: pairs
+  expect(aheadAfter([[1, 100], [1, 0.5]])).toBe(near) // biome-ignore format: pairs
+})
+
+test('the broker that is farthest away counts', () => {
+  expect(aheadAfter([[1, 0.5], [2, 100], [3, 5]])).toBe(aheadAfter([[2, 100]])) // biome-ignore format: pairs
+})
+
+test('no more than half the credit is held ahead, however far away brokers are', () => {
+  expect(aheadAfter([[1, 100]], { records: 1_000_000, bytes: 3_000_000 })).toBe(1_500_000)
+})
