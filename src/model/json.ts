@@ -13,10 +13,7 @@ export interface ParseJsonOptions {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
-/** What stands for bytes that are no character, or for itself. */
-const REPLACEMENT = '\ufffd'
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Parses one JSON document from text or UTF-8 bytes (a byte order mark is skipped). `__proto__` keys, and a
@@ -24,7 +21,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * and the message never quotes the document itself.
  */
 export function parseJson(raw: Uint8Array | string, options?: ParseJsonOptions): unknown {
-  const text = withoutMark(typeof raw === 'string' ? raw : decodeUtf8(raw))
+  const text = typeof raw === 'string' ? withoutMark(raw) : decodeUtf8(raw)
   checkDepth(text, options?.maxDepth ?? 64)
   try {
     return mayPollute(text) ? JSON.parse(text, dropPrototypeKeys) : JSON.parse(text)
@@ -38,11 +35,9 @@ function withoutMark(text: string): string {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 
-/** Buffers decode faster than a strict `TextDecoder`, but put a character of their own where bytes are not valid. */
 function decodeUtf8(raw: Uint8Array): string {
   try {
-    const text = (Buffer.isBuffer(raw) ? raw : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)).toString()
-    return text.includes(REPLACEMENT) ? utf8.decode(raw) : text
+    return utf8.decode(raw)
   } catch {
     throw reject('not valid JSON: the bytes are not valid UTF-8')
   }
