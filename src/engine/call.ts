@@ -2,7 +2,7 @@
  * A call stage: asynchronous handlers in bounded slots. Items wait in lines, one for each limiter, or before them in
  * lanes by key; each attempt needs the permit of its limiter (concurrency, breaker, Retry-After, quota) and a start
  * from the rate. `#guard` names the one reason for which nothing more is started: that name is what the doctor reads.
- * Invariant: attempts in progress ≤ limit, and an item holds its lane until it has left the stage or ended.
+ * Invariant: attempts in progress ≤ limit, and of a key nothing starts before the record ahead has left the stage or ended.
  */
 import { RateLimit } from '../control/rate.ts'
 import { classify, type HeadgateError } from '../model/errors.ts'
@@ -13,7 +13,7 @@ import { canSeeSecondArgument } from './arity.ts'
 import { ANSWERED_LATE, IGNORED, outcomeOf, successOf, timeoutError, undefinedResult } from './attempt.ts'
 import type { CallLine, Retry } from './call-line.ts'
 import { CallLines, keyOf } from './call-lines.ts'
-import { Chunk } from './chunk.ts'
+import type { Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
 import { type Item, isFenced, markStarted, RETURNED } from './item.ts'
 import { Lanes } from './lanes.ts'
@@ -84,7 +84,8 @@ export class CallStage implements Stage, Caller {
         if (lanes === null || lanes.enter(item)) this.#lines.push(item, nowMs)
       }
     } else {
-      this.#lines.pushChunk(lanes === null ? chunk : holdersOf(chunk, lanes), lot.partition, nowMs)
+      lanes?.enterRows(chunk, lot)
+      this.#lines.pushChunk(chunk, lot.partition, nowMs)
     }
   }
 
@@ -215,7 +216,10 @@ export class CallStage implements Stage, Caller {
       this.#retries.succeeded(paid)
       this.#meter.succeeded(1)
       if (timedOut) this.#meter.failed('HG_TIMEOUT', 1)
+      // Nothing starts before this result has left the stage, the next of its key neither.
+      item.lane?.leave()
       if (item.isPlain) {
+        item.leaveRow()
         this.#outbox.pushRow(item.lot, item.row, item.bytes, result)
         this.#slots.keepSpare(item)
       } else {
@@ -297,8 +301,6 @@ export class CallStage implements Stage, Caller {
       if (chunk === null) return moved
       moved = true
       this.#meter.left += chunk.length
-      // Leaving a lane starts nothing: the next of the key starts in this stage's own step, after this one has moved on.
-      if (this.#lanes !== null && chunk.lot === null) leaveLanesOf(chunk.refs as Item[])
       this.#target.offer(chunk, nowMs)
     }
   }
@@ -378,15 +380,4 @@ export class CallStage implements Stage, Caller {
   statesError(): number {
     return this.#meter.clock.error()
   }
-}
-
-/** Those of its records that hold their key; the others wait in their lanes. */
-function holdersOf(chunk: Chunk, lanes: Lanes): Chunk {
-  const items = chunk.toItems()
-  lanes.enterAll(items)
-  return Chunk.ofItems(items)
-}
-
-function leaveLanesOf(items: readonly Item[]): void {
-  for (let at = 0; at < items.length; at += 1) (items[at] as Item).lane?.leave()
 }

@@ -140,8 +140,12 @@ export class Core {
   /** All of these have ended; the rows of a lot are settled without an item for each. `bytes`: what they weigh. */
   finishAll(lot: Lot | null, refs: Refs, bytes: number, fate: number): void {
     this.openItems -= refs.length
-    if (lot === null) this.#finishItems(refs as Item[], fate)
-    else this.#finishRows(lot, refs as number[], bytes, fate)
+    if (lot === null) {
+      this.#finishItems(refs as Item[], fate)
+    } else {
+      lot.leaveLanes(refs as number[])
+      this.#finishRows(lot, refs as number[], bytes, fate)
+    }
   }
 
   /** Items that are the whole of their record leave their lanes and are settled together with their neighbours of the same lot. */

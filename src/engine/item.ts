@@ -6,6 +6,7 @@
 import { columnAt } from '../model/connector.ts'
 import type { HeadgateError } from '../model/errors.ts'
 import type { SourceRecord } from '../model/record.ts'
+import type { Lane } from './lanes.ts'
 import type { Lot } from './lot.ts'
 import type { Partition } from './partition.ts'
 
@@ -21,13 +22,6 @@ export interface Failure {
   readonly error: HeadgateError
   readonly stage: string
   readonly attempts: number
-}
-
-/** What holds an item's key for it. */
-export interface HeldLane {
-  leave(): void
-  /** Of the last lane that an item was in: it has ended, or is in another one now. */
-  release(): void
 }
 
 export class Item {
@@ -50,9 +44,9 @@ export class Item {
   charged = 0
   failure: Failure | null = null
   /** The lane of its key, until it leaves the stage or ends, and who waits behind it there. */
-  lane: HeldLane | null = null
+  lane: Lane | null = null
   /** The last lane that it was in, until the item ends: it knows where items of its key go next. */
-  lastLane: HeldLane | null = null
+  lastLane: Lane | null = null
   laneNext: Item | null = null
   /** Of a batch: the items in it. */
   members: Item[] | null = null
@@ -63,18 +57,29 @@ export class Item {
     this.row = row
     this.value = value
     this.bytes = columnAt(lot.columns.bytes, row)
+    if (root === null && lot.hasLanes) this.#takeLane()
   }
 
-  /** Nothing but its row and value would be lost if there were no item: all of its record, and in no lane. */
+  /** Nothing would be lost if it were a row with a value: all of its record, and it holds no key. */
   get isPlain(): boolean {
-    return (
-      this.root === this &&
-      this.pending === 1 &&
-      this.lane === null &&
-      this.lastLane === null &&
-      this.members === null &&
-      this.fate === 0
-    )
+    return this.root === this && this.pending === 1 && this.lane === null && this.members === null && this.fate === 0
+  }
+
+  /** What the lot kept for the row goes with the item. */
+  #takeLane(): void {
+    const { lot, row } = this
+    const lane = lot.laneAt(row)
+    if (lane === null) return
+    lot.setLane(row, null)
+    this.lastLane = lane
+    if (lane.isHeldByRow(lot, row)) lane.holdItem(this)
+  }
+
+  /** A plain item goes on as a row with its value, and nobody refers to the item any more. */
+  leaveRow(): void {
+    if (this.lastLane === null) return
+    this.lot.setLane(this.row, this.lastLane)
+    this.lastLane = null
   }
 
   /** It comes to another stage: attempts are counted by stage. */
@@ -91,6 +96,7 @@ export class Item {
     this.bytes = columnAt(lot.columns.bytes, row)
     this.started = false
     this.reset()
+    if (lot.hasLanes) this.#takeLane()
   }
 
   get partition(): Partition {

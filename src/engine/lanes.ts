@@ -1,40 +1,84 @@
 /**
- * Keyed lanes: one item of a key at a time, the others wait behind it in arrival order. Only the first stage with an
- * order looks a key up: an item that comes from a lane of the same order knows where its key goes from there, so the
- * lanes of later stages hang on those of the first and are in no map. A lane lives as long as an item was last in it,
- * or a lane beyond it lives; those that are idle are kept for the next item of their key, never more than are in use
- * (or sixteen thousand), so a million distinct keys cost no more than those in flight.
+ * Keyed lanes: one record of a key at a time, the others wait behind it in arrival order. Only the first stage with an
+ * order looks a key up: what comes from a lane of the same order knows where its key goes from there, so the lanes of
+ * later stages hang on those of the first and are in no map. A lane is in use as long as a record was last in it, or a
+ * lane beyond it is. Those that are idle are kept for the next record of their key while keys come back, never more
+ * than are in use (or sixteen thousand); where keys hardly come back, an idle lane becomes that of the next key.
  */
+import type { Chunk } from './chunk.ts'
 import type { Item } from './item.ts'
+import type { Lot } from './lot.ts'
 
 /** So many idle lanes are kept in any case: a megabyte or two, and a key that comes again finds its lane. */
 const IDLE_LANES = 16_384
+/** Lanes are kept while at least one in so many records finds an idle one. */
+const WORTH_KEEPING = 4
+/** After so many new lanes they are kept again for a while, to see whether keys come back now. */
+const KEPT_AGAIN_AFTER = 64 * IDLE_LANES
+const NO_ROW = -1
 
 export class Lane {
   readonly lanes: Lanes
-  /** The lane that its items come from; null where the key was looked up. */
+  /** The key, or the index of the partition, where it was looked up; another one once it was idle. */
+  name: string | number | null
+  /** The lane that its records come from; null where the key was looked up. */
   readonly #before: Lane | null
-  holder: Item | null = null
-  /** The last in line, the holder if nobody waits. */
+  /** Who has the key: an item, or a row of this lot. */
+  #holder: Item | Lot | null = null
+  #row = NO_ROW
+  /** Who waits behind the holder, linked by `Item.laneNext`. */
+  first: Item | null = null
   last: Item | null = null
-  /** Items that were last in this lane, and lanes beyond it that are in use. */
+  /** Records that were last in this lane, and lanes beyond it that are in use. */
   #uses = 0
-  /** The first of the lanes that its items go to, one for each later stage with the same order; they are linked. */
+  /** The first of the lanes that its records go to, one for each later stage with the same order; they are linked. */
   #onward: Lane | null = null
   #beside: Lane | null = null
 
-  constructor(lanes: Lanes, before: Lane | null) {
+  constructor(lanes: Lanes, before: Lane | null, name: string | number | null) {
     this.lanes = lanes
     this.#before = before
+    this.name = name
   }
 
   get isIdle(): boolean {
     return this.#uses === 0
   }
 
+  get holder(): Item | Lot | null {
+    return this.#holder
+  }
+
+  get isFree(): boolean {
+    return this.#holder === null
+  }
+
+  isHeldByRow(lot: Lot, row: number): boolean {
+    return this.#holder === lot && this.#row === row
+  }
+
+  holdRow(lot: Lot, row: number): void {
+    this.#holder = lot
+    this.#row = row
+  }
+
+  holdItem(item: Item): void {
+    this.#holder = item
+    this.#row = NO_ROW
+    item.lane = this
+  }
+
   /** The holder has left: the next in line holds the key. */
   leave(): void {
-    this.lanes.leave(this)
+    if (this.#row === NO_ROW) (this.#holder as Item).lane = null
+    const next = this.first
+    this.#holder = next
+    this.#row = NO_ROW
+    if (next === null) return
+    this.first = next.laneNext
+    if (this.first === null) this.last = null
+    next.laneNext = null
+    this.lanes.passed(next)
   }
 
   take(): void {
@@ -44,15 +88,15 @@ export class Lane {
     else this.#before.take()
   }
 
-  /** An item that was last here is in another lane now, or has ended. */
+  /** A record that was last here is in another lane now, or has ended. */
   release(): void {
     this.#uses -= 1
     if (this.#uses > 0) return
-    if (this.#before === null) this.lanes.fellIdle()
+    if (this.#before === null) this.lanes.fellIdle(this)
     else this.#before.release()
   }
 
-  /** Where items of this key go in `lanes`; null while none went there. */
+  /** Where records of this key go in `lanes`; null while none went there. */
   onwardIn(lanes: Lanes): Lane | null {
     let lane = this.#onward
     while (lane !== null && lane.lanes !== lanes) lane = lane.#beside
@@ -60,7 +104,7 @@ export class Lane {
   }
 
   extendTo(lanes: Lanes): Lane {
-    const lane = new Lane(lanes, this)
+    const lane = new Lane(lanes, this, null)
     lane.#beside = this.#onward
     this.#onward = lane
     return lane
@@ -74,7 +118,13 @@ export class Lanes {
   #before: Lanes | null = null
   readonly #order: 'key' | 'partition'
   readonly #onReady: (item: Item) => void
+  /** Idle lanes are kept by their key; else they are in `#spares`. */
+  #keeps = true
   #idle = 0
+  /** Since it was last decided whether to keep them: lanes that came into use, and new keys. */
+  #woken = 0
+  #added = 0
+  readonly #spares: Lane[] = []
   #waiting = 0
   #waitingBytes = 0
 
@@ -84,7 +134,7 @@ export class Lanes {
     this.#onReady = onReady
   }
 
-  /** Items behind a held key. */
+  /** Records behind a held key. */
   get waiting(): number {
     return this.#waiting
   }
@@ -93,39 +143,36 @@ export class Lanes {
     return this.#waitingBytes
   }
 
-  /** Lanes that are kept, in use or empty. */
+  /** Lanes that are kept by their key, in use or empty. */
   get size(): number {
     return this.#lanes.size
   }
 
   woke(): void {
     this.#idle -= 1
+    this.#woken += 1
   }
 
-  fellIdle(): void {
+  fellIdle(lane: Lane): void {
+    if (!this.#keeps) {
+      this.#lanes.delete(lane.name as string | number)
+      if (this.#spares.length < IDLE_LANES) this.#spares.push(lane)
+      return
+    }
     this.#idle += 1
     if (this.#idle > IDLE_LANES && this.#idle > this.#lanes.size / 2) this.#dropIdle()
   }
 
   /** True when the item holds its key now; false when it waits. An item without a key never waits. */
   enter(item: Item): boolean {
-    const from = item.lastLane as Lane | null
-    const lane = this.#laneOf(item, from)
-    lane?.take()
-    // Also of an item that has no key here: in a later stage it must not come another way than those that have.
-    from?.release()
+    const lane = this.#move(item.lastLane, item.lot, item.row)
     item.lastLane = lane
     if (lane === null) return true
-    item.lane = lane
-    if (lane.holder === null) {
-      lane.holder = item
-      lane.last = item
+    if (lane.isFree) {
+      lane.holdItem(item)
       return true
     }
-    ;(lane.last as Item).laneNext = item
-    lane.last = item
-    this.#waiting += 1
-    this.#waitingBytes += item.bytes
+    this.#wait(lane, item)
     return false
   }
 
@@ -139,44 +186,83 @@ export class Lanes {
     if (kept < items.length) items.length = kept
   }
 
-  #laneOf(item: Item, from: Lane | null): Lane | null {
+  /** Lets all rows of a chunk enter; leaves in it those that hold their key now, as rows. The others wait as items. */
+  enterRows(chunk: Chunk, lot: Lot): void {
+    const { length } = chunk
+    let kept = 0
+    for (let at = 0; at < length; at += 1) {
+      const row = chunk.refs[at] as number
+      const lane = this.#move(lot.laneAt(row), lot, row)
+      lot.setLane(row, lane)
+      if (lane === null || lane.isFree) {
+        lane?.holdRow(lot, row)
+        if (kept < at) chunk.move(at, kept)
+        kept += 1
+      } else {
+        this.#wait(lane, chunk.itemAt(at))
+      }
+    }
+    if (kept < length) chunk.truncate(kept)
+  }
+
+  /** From its last lane into the one that it has here. */
+  #move(from: Lane | null, lot: Lot, row: number): Lane | null {
+    const lane = this.#laneOf(from, lot, row)
+    lane?.take()
+    // Also of a record that has no key here: in a later stage it must not come another way than those that have.
+    from?.release()
+    return lane
+  }
+
+  #wait(lane: Lane, item: Item): void {
+    item.lane = lane
+    if (lane.last === null) lane.first = item
+    else lane.last.laneNext = item
+    lane.last = item
+    this.#waiting += 1
+    this.#waitingBytes += item.bytes
+  }
+
+  #laneOf(from: Lane | null, lot: Lot, row: number): Lane | null {
     if (from !== null && from.lanes.#order === this.#order) {
       this.#before = from.lanes
       return from.onwardIn(this) ?? from.extendTo(this)
     }
-    const key = this.#order === 'key' ? item.key : item.partition.index
-    if (key === null) return null
-    return this.#lanes.get(key) ?? this.#add(key)
+    const name = this.#order === 'key' ? lot.columns.keyAt(row) : lot.partition.index
+    if (name === null) return null
+    return this.#lanes.get(name) ?? this.#add(name)
   }
 
-  #add(key: string | number): Lane {
-    const lane = new Lane(this, null)
-    this.#lanes.set(key, lane)
+  #add(name: string | number): Lane {
+    this.#added += 1
     this.#idle += 1
+    if (!this.#keeps && this.#added > KEPT_AGAIN_AFTER) this.#decide(true)
+    const lane = this.#spares.pop() ?? new Lane(this, null, name)
+    lane.name = name
+    this.#lanes.set(name, lane)
     return lane
   }
 
-  leave(lane: Lane): void {
-    const item = lane.holder as Item
-    const next = item.laneNext
-    item.lane = null
-    item.laneNext = null
-    lane.holder = next
-    if (next === null) {
-      lane.last = null
-      return
-    }
+  /** The key was passed on to one that waited. */
+  passed(item: Item): void {
     this.#waiting -= 1
-    this.#waitingBytes -= next.bytes
-    this.#onReady(next)
+    this.#waitingBytes -= item.bytes
+    this.#onReady(item)
   }
 
-  /** No item points at an idle lane, so the next of its key may as well make a new one. */
+  /** Nothing points at an idle lane, so the next record of its key may as well have a new one. */
   #dropIdle(): void {
     const inUse = new Map<string | number, Lane>()
-    for (const [key, lane] of this.#lanes) if (!lane.isIdle) inUse.set(key, lane)
+    for (const [name, lane] of this.#lanes) if (!lane.isIdle) inUse.set(name, lane)
     this.#lanes = inUse
     this.#idle = 0
+    this.#decide((this.#woken - this.#added) * WORTH_KEEPING >= this.#woken)
+  }
+
+  #decide(keeps: boolean): void {
+    this.#keeps = keeps
+    this.#woken = 0
+    this.#added = 0
   }
 
   *#every(): Iterable<Lane> {
@@ -192,23 +278,22 @@ export class Lanes {
   purge(drop: (item: Item) => boolean): Item[] {
     const dropped: Item[] = []
     for (const lane of this.#every()) {
-      if (lane.holder === null) continue
-      let last = lane.holder
-      for (let item = last.laneNext; item !== null; ) {
+      let item = lane.first
+      lane.first = null
+      lane.last = null
+      while (item !== null) {
         const next: Item | null = item.laneNext
+        item.laneNext = null
+        this.#waiting -= 1
+        this.#waitingBytes -= item.bytes
         if (drop(item)) {
-          last.laneNext = next
-          item.laneNext = null
           item.lane = null
-          this.#waiting -= 1
-          this.#waitingBytes -= item.bytes
           dropped.push(item)
         } else {
-          last = item
+          this.#wait(lane, item)
         }
         item = next
       }
-      lane.last = last
     }
     return dropped
   }

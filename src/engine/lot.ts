@@ -4,6 +4,7 @@
  */
 import type { Column, RecordBatch, RecordColumns } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
+import type { Lane } from './lanes.ts'
 import { type Ledger, Span } from './ledger.ts'
 import { Partition } from './partition.ts'
 
@@ -16,6 +17,8 @@ export class Lot {
   readonly bytes: number
   readonly mostBytes: number
   readonly #records: (SourceRecord | undefined)[] = []
+  /** The last lane of each record that travels as a row; null where none was in one. */
+  #lanes: (Lane | null)[] | null = null
 
   constructor(partition: Partition, columns: RecordColumns, span: Span) {
     this.partition = partition
@@ -36,6 +39,37 @@ export class Lot {
     let sum = 0
     for (let at = 0; at < rows.length; at += 1) sum += bytes[rows[at] as number] as number
     return sum
+  }
+
+  get hasLanes(): boolean {
+    return this.#lanes !== null
+  }
+
+  /** The last lane that the record of a row was in; of an item, the item knows. */
+  laneAt(row: number): Lane | null {
+    return this.#lanes === null ? null : (this.#lanes[row] as Lane | null)
+  }
+
+  setLane(row: number, lane: Lane | null): void {
+    if (this.#lanes === null) {
+      if (lane === null) return
+      this.#lanes = new Array<Lane | null>(this.length).fill(null)
+    }
+    this.#lanes[row] = lane
+  }
+
+  /** The records of these rows have ended: they hold no key any more, and where their keys go need not be known. */
+  leaveLanes(rows: readonly number[]): void {
+    const lanes = this.#lanes
+    if (lanes === null) return
+    for (let at = 0; at < rows.length; at += 1) {
+      const row = rows[at] as number
+      const lane = lanes[row] as Lane | null
+      if (lane === null) continue
+      lanes[row] = null
+      if (lane.isHeldByRow(this, row)) lane.leave()
+      lane.release()
+    }
   }
 
   /** The record of a row; the same object each time. */

@@ -114,8 +114,9 @@ export class SinkStage implements Stage, Writer {
     }
     this.#meter.entered += chunk.length
     const lanes = this.#lanes
-    if (lanes === null && chunk.lot !== null) {
-      this.#queue.push(chunk)
+    if (chunk.lot !== null) {
+      lanes?.enterRows(chunk, chunk.lot)
+      if (chunk.length > 0) this.#queue.push(chunk)
       return
     }
     const { length } = chunk

@@ -97,6 +97,7 @@ export class SlotList {
 
   /** Its result has gone on as a row. There are never more spares than calls were in flight. */
   keepSpare(item: Item): void {
+    if (this.#spares.length > this.#free.length + this.#size) return
     item.lot = NO_LOT
     item.value = undefined
     this.#spares.push(item)

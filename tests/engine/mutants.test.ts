@@ -9,8 +9,8 @@ import { RetryBudget } from '../../src/control/retry-budget.ts'
 import { Admission } from '../../src/engine/admission.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import { Intake } from '../../src/engine/intake.ts'
-import type { Item } from '../../src/engine/item.ts'
-import { type Lane, Lanes } from '../../src/engine/lanes.ts'
+import { Item } from '../../src/engine/item.ts'
+import { Lane, Lanes } from '../../src/engine/lanes.ts'
 import { Ledger } from '../../src/engine/ledger.ts'
 import { Partition } from '../../src/engine/partition.ts'
 import { Retries } from '../../src/engine/retries.ts'
@@ -246,12 +246,12 @@ const MUTANTS: readonly Mutant[] = [
     caught: /promise 17|less than nothing/,
     run: () =>
       broken(
-        Lanes,
+        Lane,
         'leave',
         (leave) =>
-          function (this: Lanes, lane: Lane) {
-            const holder = lane.holder as Item
-            if (holder.attempt < 2) (leave as Lanes['leave']).call(this, lane)
+          function (this: Lane) {
+            const { holder } = this
+            if (!(holder instanceof Item) || holder.attempt < 2) (leave as Lane['leave']).call(this)
             else holder.lane = null
           } as never,
         violation,
