@@ -2,19 +2,15 @@
  * Keyed lanes: one record of a key at a time, the others wait behind it in arrival order. Only the first stage with an
  * order looks a key up: what comes from a lane of the same order knows where its key goes from there, so the lanes of
  * later stages hang on those of the first and are in no map. A lane is in use as long as a record was last in it, or a
- * lane beyond it is. Those that are idle are kept for the next record of their key while keys come back, never more
- * than are in use (or sixteen thousand); where keys hardly come back, an idle lane becomes that of the next key.
+ * lane beyond it is. Once it is idle it becomes that of another key, so the map holds the keys in flight and no more:
+ * a map of all keys that may come back would be read from memory, not from the processor's cache.
  */
 import type { Chunk } from './chunk.ts'
 import type { Item } from './item.ts'
 import type { Lot } from './lot.ts'
 
-/** So many idle lanes are kept in any case: a megabyte or two, and a key that comes again finds its lane. */
-const IDLE_LANES = 16_384
-/** Lanes are kept while at least one in so many records finds an idle one. */
-const WORTH_KEEPING = 4
-/** After so many new lanes they are kept again for a while, to see whether keys come back now. */
-const KEPT_AGAIN_AFTER = 64 * IDLE_LANES
+/** The most idle lanes that are kept for other keys. */
+const SPARE_LANES = 4096
 const NO_ROW = -1
 
 export class Lane {
@@ -39,10 +35,6 @@ export class Lane {
     this.lanes = lanes
     this.#before = before
     this.name = name
-  }
-
-  get isIdle(): boolean {
-    return this.#uses === 0
   }
 
   get holder(): Item | Lot | null {
@@ -83,9 +75,7 @@ export class Lane {
 
   take(): void {
     this.#uses += 1
-    if (this.#uses > 1) return
-    if (this.#before === null) this.lanes.woke()
-    else this.#before.take()
+    if (this.#uses === 1) this.#before?.take()
   }
 
   /** A record that was last here is in another lane now, or has ended. */
@@ -113,17 +103,12 @@ export class Lane {
 
 export class Lanes {
   /** By key, or by the index of the partition: those that were looked up. */
-  #lanes = new Map<string | number, Lane>()
+  readonly #lanes = new Map<string | number, Lane>()
   /** Whose lanes those here hang on. */
   #before: Lanes | null = null
   readonly #order: 'key' | 'partition'
   readonly #onReady: (item: Item) => void
-  /** Idle lanes are kept by their key; else they are in `#spares`. */
-  #keeps = true
-  #idle = 0
-  /** Since it was last decided whether to keep them: lanes that came into use, and new keys. */
-  #woken = 0
-  #added = 0
+  /** Idle, for the keys that come next. */
   readonly #spares: Lane[] = []
   #waiting = 0
   #waitingBytes = 0
@@ -143,24 +128,15 @@ export class Lanes {
     return this.#waitingBytes
   }
 
-  /** Lanes that are kept by their key, in use or empty. */
+  /** Lanes in use, of those that were looked up. */
   get size(): number {
     return this.#lanes.size
   }
 
-  woke(): void {
-    this.#idle -= 1
-    this.#woken += 1
-  }
-
+  /** Nothing points at the lane any more, nor at those beyond it. */
   fellIdle(lane: Lane): void {
-    if (!this.#keeps) {
-      this.#lanes.delete(lane.name as string | number)
-      if (this.#spares.length < IDLE_LANES) this.#spares.push(lane)
-      return
-    }
-    this.#idle += 1
-    if (this.#idle > IDLE_LANES && this.#idle > this.#lanes.size / 2) this.#dropIdle()
+    this.#lanes.delete(lane.name as string | number)
+    if (this.#spares.length < SPARE_LANES) this.#spares.push(lane)
   }
 
   /** True when the item holds its key now; false when it waits. An item without a key never waits. */
@@ -234,9 +210,6 @@ export class Lanes {
   }
 
   #add(name: string | number): Lane {
-    this.#added += 1
-    this.#idle += 1
-    if (!this.#keeps && this.#added > KEPT_AGAIN_AFTER) this.#decide(true)
     const lane = this.#spares.pop() ?? new Lane(this, null, name)
     lane.name = name
     this.#lanes.set(name, lane)
@@ -248,21 +221,6 @@ export class Lanes {
     this.#waiting -= 1
     this.#waitingBytes -= item.bytes
     this.#onReady(item)
-  }
-
-  /** Nothing points at an idle lane, so the next record of its key may as well have a new one. */
-  #dropIdle(): void {
-    const inUse = new Map<string | number, Lane>()
-    for (const [name, lane] of this.#lanes) if (!lane.isIdle) inUse.set(name, lane)
-    this.#lanes = inUse
-    this.#idle = 0
-    this.#decide((this.#woken - this.#added) * WORTH_KEEPING >= this.#woken)
-  }
-
-  #decide(keeps: boolean): void {
-    this.#keeps = keeps
-    this.#woken = 0
-    this.#added = 0
   }
 
   *#every(): Iterable<Lane> {
