@@ -175,9 +175,9 @@ export class CallStage implements Stage, Caller {
 
   #start(line: CallLine, nowMs: number): Slot | null {
     const retry = this.#lines.startsRetry
-    const { spare } = this.#slots
-    const item = this.#lines.shift(line, spare)
-    if (item === spare) this.#slots.spareTaken()
+    const { free } = this.#slots
+    const item = this.#lines.shift(line, free.spare)
+    if (item === free.spare) free.spare = null
     if (isFenced(item)) {
       this.#lines.left(line)
       this.#core.finish(item, RETURNED)
@@ -221,7 +221,7 @@ export class CallStage implements Stage, Caller {
       if (item.isPlain) {
         item.leaveRow()
         this.#outbox.pushRow(item.lot, item.row, item.bytes, result)
-        this.#slots.keepSpare(item)
+        slot.keepSpare(item)
       } else {
         item.value = result
         this.#outbox.push(item)

@@ -23,11 +23,16 @@ export interface Caller {
   pooling(slot: Slot, waiting: boolean): void
 }
 
+/** So many waves are kept to be used again. */
+const MOST_WAVES = 16
+
 const NONE = new Wave(Number.NEGATIVE_INFINITY, 0)
 
 export class Slot {
   readonly stage: Caller
   item: Item | null = null
+  /** Nobody refers to it any more: what the row becomes that starts here next. */
+  spare: Item | null = null
   permit: Permit = null
   /** Whose limiter the permit is from. */
   line: CallLine | null = null
@@ -59,13 +64,21 @@ export class Slot {
   get startedMs(): number {
     return this.wave.startedMs
   }
+
+  /** The result of this item has gone on as a row. */
+  keepSpare(item: Item): void {
+    if (this.spare !== null) return
+    item.lot = NO_LOT
+    item.value = undefined
+    this.spare = item
+  }
 }
 
 export class SlotList {
   readonly #stage: Caller
   readonly #free: Slot[] = []
-  /** Items that nobody refers to any more, for the rows that start next. */
-  readonly #spares: Item[] = []
+  /** All of whose attempts have ended, the one that did so first comes first. */
+  readonly #waves: Wave[] = []
   #first: Slot | null = null
   #last: Slot | null = null
   /** Of the last one that started. */
@@ -85,26 +98,16 @@ export class SlotList {
     return this.#first
   }
 
-  /** An item that a row may become; null when there is none. */
-  get spare(): Item | null {
-    const spares = this.#spares
-    return spares.length === 0 ? null : (spares[spares.length - 1] as Item)
-  }
-
-  spareTaken(): void {
-    this.#spares.pop()
-  }
-
-  /** Its result has gone on as a row. There are never more spares than calls were in flight. */
-  keepSpare(item: Item): void {
-    if (this.#spares.length > this.#free.length + this.#size) return
-    item.lot = NO_LOT
-    item.value = undefined
-    this.#spares.push(item)
+  /** The slot that `take` gives next. */
+  get free(): Slot {
+    const free = this.#free
+    if (free.length === 0) free.push(new Slot(this.#stage))
+    return free[free.length - 1] as Slot
   }
 
   take(item: Item, nowMs: number): Slot {
-    const slot = this.#free.pop() ?? new Slot(this.#stage)
+    const slot = this.free
+    this.#free.pop()
     slot.item = item
     const wave = this.#waveOf(item.root.members?.length ?? 1, nowMs)
     slot.wave = wave
@@ -112,14 +115,33 @@ export class SlotList {
     if (this.#last === null) this.#first = slot
     else this.#last.next = slot
     this.#last = slot
+    wave.inFlight += 1
     wave.beside = this.#size
     this.#size += 1
     return slot
   }
 
   #waveOf(records: number, nowMs: number): Wave {
-    if (this.#wave.startedMs !== nowMs || this.#wave.records !== records) this.#wave = new Wave(nowMs, records)
+    const last = this.#wave
+    if (last.startedMs === nowMs && last.records === records) return last
+    this.#wave = this.#newWave(nowMs, records)
+    this.#keepWave(last)
     return this.#wave
+  }
+
+  #keepWave(wave: Wave): void {
+    if (wave.inFlight === 0 && wave !== this.#wave && wave !== NONE && this.#waves.length < MOST_WAVES)
+      this.#waves.push(wave)
+  }
+
+  /** One that is over and measured, if there is one. */
+  #newWave(nowMs: number, records: number): Wave {
+    const first = this.#waves[0]
+    if (first === undefined || first.ended > 0) return new Wave(nowMs, records)
+    this.#waves.shift()
+    first.startedMs = nowMs
+    first.records = records
+    return first
   }
 
   /** Unlinks the slot; a retired one is not used again. */
@@ -129,6 +151,8 @@ export class SlotList {
     if (slot.next === null) this.#last = slot.previous
     else slot.next.previous = slot.previous
     this.#size -= 1
+    slot.wave.inFlight -= 1
+    this.#keepWave(slot.wave)
     slot.previous = null
     slot.next = null
     slot.item = null

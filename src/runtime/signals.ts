@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events'
 
-const MOST_USES = 32
+const MOST_USES = 128
 
 /** Node.js takes more than ten listeners for a leak; here they are those of several operations. */
 function sharedController(): AbortController {
