@@ -6,7 +6,7 @@
 import { columnAt } from '../model/connector.ts'
 import type { HeadgateError } from '../model/errors.ts'
 import type { SourceRecord } from '../model/record.ts'
-import type { Lane } from './lanes.ts'
+import type { HeldLane } from './held-lane.ts'
 import type { Lot } from './lot.ts'
 import type { Partition } from './partition.ts'
 
@@ -44,9 +44,9 @@ export class Item {
   charged = 0
   failure: Failure | null = null
   /** The lane of its key, until it leaves the stage or ends, and who waits behind it there. */
-  lane: Lane | null = null
+  lane: HeldLane | null = null
   /** The last lane that it was in, until the item ends: it knows where items of its key go next. */
-  lastLane: Lane | null = null
+  lastLane: HeldLane | null = null
   laneNext: Item | null = null
   /** Of a batch: the items in it. */
   members: Item[] | null = null

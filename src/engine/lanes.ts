@@ -6,6 +6,7 @@
  * a map of all keys that may come back would be read from memory, not from the processor's cache.
  */
 import type { Chunk } from './chunk.ts'
+import type { HeldLane } from './held-lane.ts'
 import type { Item } from './item.ts'
 import type { Lot } from './lot.ts'
 
@@ -13,7 +14,7 @@ import type { Lot } from './lot.ts'
 const SPARE_LANES = 4096
 const NO_ROW = -1
 
-export class Lane {
+export class Lane implements HeldLane {
   readonly lanes: Lanes
   /** The key, or the index of the partition, where it was looked up; another one once it was idle. */
   name: string | number | null
@@ -141,7 +142,7 @@ export class Lanes {
 
   /** True when the item holds its key now; false when it waits. An item without a key never waits. */
   enter(item: Item): boolean {
-    const lane = this.#move(item.lastLane, item.lot, item.row)
+    const lane = this.#move(item.lastLane as Lane | null, item.lot, item.row)
     item.lastLane = lane
     if (lane === null) return true
     if (lane.isFree) {
@@ -168,7 +169,7 @@ export class Lanes {
     let kept = 0
     for (let at = 0; at < length; at += 1) {
       const row = chunk.refs[at] as number
-      const lane = this.#move(lot.laneAt(row), lot, row)
+      const lane = this.#move(lot.laneAt(row) as Lane | null, lot, row)
       lot.setLane(row, lane)
       if (lane === null || lane.isFree) {
         lane?.holdRow(lot, row)

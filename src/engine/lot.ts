@@ -4,7 +4,7 @@
  */
 import type { Column, RecordBatch, RecordColumns } from '../model/connector.ts'
 import type { SourceRecord } from '../model/record.ts'
-import type { Lane } from './lanes.ts'
+import type { HeldLane } from './held-lane.ts'
 import { type Ledger, Span } from './ledger.ts'
 import { Partition } from './partition.ts'
 
@@ -18,7 +18,7 @@ export class Lot {
   readonly mostBytes: number
   readonly #records: (SourceRecord | undefined)[] = []
   /** The last lane of each record that travels as a row; null where none was in one. */
-  #lanes: (Lane | null)[] | null = null
+  #lanes: (HeldLane | null)[] | null = null
 
   constructor(partition: Partition, columns: RecordColumns, span: Span) {
     this.partition = partition
@@ -46,14 +46,14 @@ export class Lot {
   }
 
   /** The last lane that the record of a row was in; of an item, the item knows. */
-  laneAt(row: number): Lane | null {
-    return this.#lanes === null ? null : (this.#lanes[row] as Lane | null)
+  laneAt(row: number): HeldLane | null {
+    return this.#lanes === null ? null : (this.#lanes[row] as HeldLane | null)
   }
 
-  setLane(row: number, lane: Lane | null): void {
+  setLane(row: number, lane: HeldLane | null): void {
     if (this.#lanes === null) {
       if (lane === null) return
-      this.#lanes = new Array<Lane | null>(this.length).fill(null)
+      this.#lanes = new Array<HeldLane | null>(this.length).fill(null)
     }
     this.#lanes[row] = lane
   }
@@ -64,7 +64,7 @@ export class Lot {
     if (lanes === null) return
     for (let at = 0; at < rows.length; at += 1) {
       const row = rows[at] as number
-      const lane = lanes[row] as Lane | null
+      const lane = lanes[row] as HeldLane | null
       if (lane === null) continue
       lanes[row] = null
       if (lane.isHeldByRow(this, row)) lane.leave()

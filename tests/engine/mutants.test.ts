@@ -21,7 +21,7 @@ import { broken } from './patch.ts'
 import { chain } from './scenarios.ts'
 import { type Scenario, World } from './world.ts'
 
-const SEEDS = 6
+const SEEDS = 8
 
 /** Everything at once: keyed calls and writes, dead letters, rates, rebalances, crashes. */
 function busy(seed: number): Scenario {
@@ -260,7 +260,13 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'keys are not kept apart (redpanda-data/connect#4387)',
     caught: /promise 9/,
-    run: () => broken(Lanes, 'enter', () => (() => true) as never, violation),
+    run: () =>
+      broken(
+        Lanes,
+        'enterRows',
+        () => (() => {}) as never,
+        () => broken(Lanes, 'enter', () => (() => true) as never, violation),
+      ),
   },
   {
     name: 'what follows a record that was given back is written',

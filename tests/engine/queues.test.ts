@@ -6,10 +6,11 @@ import { ChunkQueue } from '../../src/engine/chunk-queue.ts'
 import { FairQueue } from '../../src/engine/fair-queue.ts'
 import { Item, isStarted, leaveLanes } from '../../src/engine/item.ts'
 import { Lanes } from '../../src/engine/lanes.ts'
+import type { Lot } from '../../src/engine/lot.ts'
 import { Outbox } from '../../src/engine/outbox.ts'
 import { Ring } from '../../src/engine/ring.ts'
 import { TimerHeap } from '../../src/engine/timer-heap.ts'
-import { newItem, newPartition, newRows } from './items.ts'
+import { newItem, newKeyedRows, newPartition, newRows } from './items.ts'
 
 describe('the ring', () => {
   test('is an array with two ends', () => {
@@ -172,6 +173,42 @@ describe('lanes', () => {
           }
           const waiting = [...model.values()].reduce((sum, items) => sum + Math.max(0, items.length - 1), 0)
           expect([lanes.waiting, lanes.waitingBytes]).toEqual([waiting, waiting * 10])
+        }
+      }),
+    )
+  })
+
+  test('rows hold their keys as items do: the others wait in order, and follow once the row has ended', () => {
+    const chunks = fc.array(fc.array(fc.option(fc.constantFrom('a', 'b', 'c')), { maxLength: 8 }), { maxLength: 8 })
+    fc.assert(
+      fc.property(chunks, (keysOfChunks) => {
+        const ready: Item[] = []
+        const lanes = new Lanes('key', (item) => ready.push(item))
+        const partition = newPartition()
+        const started: { readonly key: string | null; readonly sequence: number }[] = []
+        const held: { readonly lot: Lot; readonly row: number }[] = []
+        let offset = 0
+        for (const keys of keysOfChunks) {
+          const chunk = newKeyedRows(partition, offset, keys)
+          offset += keys.length
+          const lot = chunk.lot as Lot
+          lanes.enterRows(chunk, lot)
+          for (const row of chunk.refs as number[]) {
+            held.push({ lot, row })
+            started.push({ key: lot.columns.keyAt(row), sequence: lot.span.firstSequence + row })
+          }
+        }
+        expect(started.length + lanes.waiting).toBe(offset)
+        for (const { lot, row } of held) lot.leaveLanes([row])
+        while (ready.length > 0) {
+          const item = ready.shift() as Item
+          started.push(item)
+          leaveLanes(item)
+        }
+        expect([lanes.waiting, lanes.size]).toEqual([0, 0])
+        for (const key of ['a', 'b', 'c']) {
+          const sequences = started.filter((record) => record.key === key).map(({ sequence }) => sequence)
+          expect(sequences).toEqual(keysOfChunks.flat().flatMap((each, at) => (each === key ? [at] : [])))
         }
       }),
     )
