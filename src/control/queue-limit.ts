@@ -386,12 +386,15 @@ export class QueueLimit extends LimitState {
     }
     const rise = Math.max(0, before - this.baseline.value)
     const fall = before - after
-    if (after > this.baseline.value + ALARM) this.#raisedMs = nowMs
+    const raised = Math.max(0, after - this.baseline.value)
+    if (raised > ALARM) this.#raisedMs = nowMs
     this.baseline.set(after, n)
     this.restartSchedule(nowMs)
-    // As slow with a quarter in flight: the way has become longer, and more calls fit on it.
-    this.#resumeTo = 0
-    if (fall <= 0.25 * rise + 2 * errorOfFall) this.#climb(top, 1.4, nowMs)
-    else this.#track(top * Math.exp(-Math.max(0, fall)) + this.aim.queue(top), nowMs)
+    if (fall <= 0.25 * rise + 2 * errorOfFall) {
+      // As slow with a quarter in flight: the way has become longer, and as many more calls fit on it. No more than
+      // that: clients that met only the queue of one another would take it for a longer way by turns, without end.
+      this.#resumeTo = Math.max(top, this.regain.level) * Math.exp(raised)
+      this.#climb(top, 1.4, nowMs)
+    } else this.#track(top * Math.exp(-Math.max(0, fall)) + this.aim.queue(top), nowMs)
   }
 }
