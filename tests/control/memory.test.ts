@@ -4,7 +4,6 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { Controller } from '../../src/control/controller.ts'
 import type { AttemptOutcome } from '../../src/control/limiter.ts'
-import { LONG } from '../fixtures/long.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -23,8 +22,8 @@ const BAD = 40
 const NEVER = 997
 const MOST_OPEN = 64
 const SERVICE_MS = 20
-const CALLS = LONG ? 200_000 : 50_000
-/** Five bytes a call: less than the least that can be kept of each. */
+const CALLS = 200_000
+/** Five bytes a call: less than the least that can be kept of each, and more than a worker's own doings in between. */
 const MOST_BYTES = 5 * CALLS
 
 /** A client with endless work; what it keeps itself does not grow. */
