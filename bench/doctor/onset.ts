@@ -33,10 +33,12 @@ export interface OnsetCase {
 const LOAD = 0.6
 const HEALTHY_MS = 15_000
 const FAULTY_MS = 20_000
-const CATCHES_UP_MS = 45_000
-/** A key or a partition holds others back only once its records fill the look-ahead, and they leave one after another. */
+/** A key or a partition holds others back only once its records fill the look-ahead. */
 const SKEW_FAULTY_MS = 30_000
-const SKEW_CATCHES_UP_MS = 200_000
+/** As long as the slowest takes to work off what has gathered. */
+const CATCHES_UP_MS = 200_000
+/** It is watched for so long afterwards. */
+const AFTERWARDS_MS = 25_000
 /** Behind by so much of the arrivals it has caught up. */
 const CAUGHT_UP_SECONDS = 0.5
 
@@ -52,7 +54,7 @@ export function onsetTasks(seeds: readonly number[], causes: readonly Cause[]): 
 export function runOnset(cause: Cause, left: number, seed: number): OnsetCase {
   const skew = isSkew(cause)
   const healMs = HEALTHY_MS + (skew ? SKEW_FAULTY_MS : FAULTY_MS)
-  const base = baseOf(seed, healMs + (skew ? SKEW_CATCHES_UP_MS : CATCHES_UP_MS))
+  const base = baseOf(seed, healMs + CATCHES_UP_MS)
   const arrivals = base.capacity * LOAD
   const faulty = at(cause.plant(base, left), arrivals)
   const healthy = at(withoutFault(base, faulty), arrivals)
@@ -62,7 +64,14 @@ export function runOnset(cause: Cause, left: number, seed: number): OnsetCase {
   ]
   // The same arrivals, and everything in time: what the plan rests on makes no difference to that.
   const never = reference(at(base.spec, arrivals), seed)
-  const { looks } = watch({ ...healthy, changes }, seed)
+  const isCaughtUp = ({ atMs, completed }: Look): boolean =>
+    atMs > healMs && completed >= completedBy(never, atMs) - arrivals * CAUGHT_UP_SECONDS
+  let overMs = Number.POSITIVE_INFINITY
+  const { looks } = watch({ ...healthy, changes }, seed, (look) => {
+    if (isCaughtUp(look)) overMs = Math.min(overMs, look.atMs + AFTERWARDS_MS)
+    return look.atMs >= overMs
+  })
+  const caughtUp = looks.find(isCaughtUp)
   const isRight = ({ kind, bottleneck }: Answer): boolean =>
     cause.kinds.includes(kind) && bottleneck === cause.bottleneck
 
@@ -71,9 +80,6 @@ export function runOnset(cause: Cause, left: number, seed: number): OnsetCase {
   const bindsMs = bindsFromMs(during, never.slice(0, during.length), HEALTHY_MS)
   const namedMs = bindsMs === null ? null : namedAtMs(during, isRight)
   const tookMs = namedMs === null || bindsMs === null ? null : Math.max(0, namedMs - bindsMs)
-  const caughtUp = looks.find(
-    ({ atMs, completed }) => atMs > healMs && completed >= completedBy(never, atMs) - arrivals * CAUGHT_UP_SECONDS,
-  )
   const lastWord = looks.findLast(({ diagnosis: { verdict } }) => verdict.kind !== 'none')
   const ended = looks.at(-1) as Look
   const backMs =

@@ -21,8 +21,8 @@ export interface Watched {
   readonly wallMs: number
 }
 
-/** Runs a spec with a doctor beside it, which may probe once. */
-export function watch(spec: PipelineSpec, seed: number): Watched {
+/** Runs a spec with a doctor beside it, which may probe once; `isOver` is asked at each look whether that is enough. */
+export function watch(spec: PipelineSpec, seed: number, isOver: (look: Look) => boolean = () => false): Watched {
   const doctor = new Doctor({ probe: true })
   const looks: Look[] = []
   const startMs = performance.now()
@@ -30,7 +30,9 @@ export function watch(spec: PipelineSpec, seed: number): Watched {
     doctor.observe(status)
     const probe = doctor.probe()
     if (probe !== null) world.trySlots(probe.concurrency, PROBE_MS)
-    looks.push({ atMs: world.nowMs, completed: completed(status), diagnosis: doctor.diagnosis() as Diagnosis })
+    const look = { atMs: world.nowMs, completed: completed(status), diagnosis: doctor.diagnosis() as Diagnosis }
+    looks.push(look)
+    if (isOver(look)) world.end()
   }).run()
   return { looks, wallMs: performance.now() - startMs }
 }

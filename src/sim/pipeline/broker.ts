@@ -1,6 +1,7 @@
 /**
  * The broker of a simulated pipeline: records arrive at random, by partition and key, and wait until they are pulled.
- * Arrivals are made up to the time that somebody looks.
+ * Arrivals are made up to the time that somebody looks. When they arrive depends on the seed and the rates alone, so
+ * that a pipeline with a hot key or partition and the one without have the same arrivals.
  */
 import { SeededRandom } from '../../control/random.ts'
 import type { Credit, PartitionBacklog, RecordBatch, Source } from '../../model/connector.ts'
@@ -22,14 +23,16 @@ export class Broker {
   readonly source: Source
   #spec: PipelineSpec
   readonly #wallMs: number
-  readonly #random: SeededRandom
+  readonly #times: SeededRandom
+  readonly #contents: SeededRandom
   readonly #lines: Line[]
   #nextMs: number
 
   constructor(spec: PipelineSpec, seed: number, wallMs: number) {
     this.#spec = spec
     this.#wallMs = wallMs
-    this.#random = new SeededRandom(seed ^ 0xb70ce5)
+    this.#times = new SeededRandom(seed ^ 0xb70ce5)
+    this.#contents = new SeededRandom(seed ^ 0xc0437e)
     this.#lines = Array.from({ length: spec.source.partitions }, (_, index) => ({
       name: `orders/${index}`,
       epoch: 1,
@@ -71,15 +74,18 @@ export class Broker {
     const { source, burst } = this.#spec
     const bursts = burst !== undefined && atMs >= burst.fromMs && atMs < burst.fromMs + burst.forMs
     const perSecond = source.perSecond * (bursts ? burst.factor : 1)
-    return perSecond > 0 ? (1000 / perSecond) * unitExponential(this.#random) : Number.POSITIVE_INFINITY
+    return perSecond > 0 ? (1000 / perSecond) * unitExponential(this.#times) : Number.POSITIVE_INFINITY
   }
 
   #arrive(atMs: number): void {
     const { largestPartition, partitions, hottestKey, keys } = this.#spec.source
-    const first = this.#random.next()
-    const at = first < largestPartition || partitions === 1 ? 0 : 1 + Math.floor(this.#random.next() * (partitions - 1))
+    // As many draws for each, so that what is not hot is the same record with and without what is.
+    const [first, other, hot, one] = Array.from({ length: 4 }, () => this.#contents.next()) as [
+      number, number, number, number,
+    ] // biome-ignore format: one draw for each name
+    const at = first < largestPartition || partitions === 1 ? 0 : 1 + Math.floor(other * (partitions - 1))
     const line = this.#lines[at] as Line
-    const key = this.#random.next() < hottestKey ? 'hot' : `k${Math.floor(this.#random.next() * keys)}`
+    const key = hot < hottestKey ? 'hot' : `k${Math.floor(one * keys)}`
     line.records.push({
       key,
       partition: line.name,

@@ -53,6 +53,7 @@ export class PipelineWorld {
   /** Calls that a downstream that hangs has not answered. */
   readonly #hung: (() => void)[] = []
   #blocks = false
+  #isOver = false
   #serial = 0
   #pull: { readonly end: () => void } | null = null
   #backlog: ReturnType<Surroundings['backlog']> = { records: null, oldestMs: null, partitions: [], arrived: null }
@@ -92,9 +93,13 @@ export class PipelineWorld {
     for (const { atMs, to } of changes) this.at(atMs, () => this.#become(to))
   }
 
-  /** To the end of the spec's time. */
+  /** To the end of the spec's time, or until somebody says that it is over. */
   run(): void {
-    while (this.nowMs < this.#spec.durationMs) this.#turn()
+    while (this.nowMs < this.#spec.durationMs && !this.#isOver) this.#turn()
+  }
+
+  end(): void {
+    this.#isOver = true
   }
 
   at(delayMs: number, run: () => void): void {
