@@ -28,6 +28,8 @@ export interface StageFacts {
   readonly ownMs: number | null
   /** A slot's time for an attempt, from one to the next ÷ what an attempt takes on its own: what a free thread would bring. */
   readonly stretch: number
+  /** The size of the batches that it is handed, where a batch stage makes them. */
+  readonly batchRecords: number | null
   /** Of what it did in the window: what piled up before a later stage and is not needed for what completes. */
   readonly ahead: number
 }
@@ -124,6 +126,7 @@ export function factsOf(
   )
   const stages = window.stages.map((stage, at) => ({
     ...stageFacts(stage, window, learned(stage.status.name, stage.status.durations)),
+    batchRecords: batchBefore(window.stages, at),
     ahead: 1 - window.stages.slice(at + 1).reduce((kept, later) => kept * passedOn(later), 1),
   }))
   const here = waitingIn(status)
@@ -169,7 +172,7 @@ function stageFacts(
   window: StageWindow,
   { ms, completionPerSecond: perSecond, process: { lateMs } }: Window,
   learned: DurationSums,
-): Omit<StageFacts, 'ahead'> {
+): Omit<StageFacts, 'ahead' | 'batchRecords'> {
   const { status, reasons, states, slots, durations, latencyMs } = window
   let binding = 0
   let reason = status.reason
@@ -198,6 +201,11 @@ function stageFacts(
   }
 }
 
+function batchBefore(stages: readonly StageWindow[], at: number): number | null {
+  const batch = stages.slice(0, at).findLast(({ status: { kind } }) => kind === 'batch')
+  return batch?.status.settings.batchRecords ?? null
+}
+
 /** In a window of seconds as much as this of what enters has left again, or nothing can be said. */
 const PASSED_ON = 0.85
 
@@ -222,7 +230,7 @@ function quiet(
   let ms = 0
   for (const some of learned.byInFlight) {
     if (count >= LEAST_ATTEMPTS && some.fromInFlight > Math.max(1, (limit ?? 1) * QUIET_SHARE)) break
-    if (some.fromInFlight > (limit ?? 1) / 2) break
+    if (some.fromInFlight > (limit ?? 1) / 2 || reachesFull(some, limit ?? 1)) break
     count += some.count
     ms += some.ms
   }
@@ -230,6 +238,11 @@ function quiet(
   const known = limiter?.baselineMs ?? null
   const quietMs = known === null ? seen : seen === null ? known : Math.min(seen, known)
   return { quietMs, quietCount: count }
+}
+
+/** Its range has an attempt in it that began beside all others that the limit allows: their mean tells nothing of few. */
+function reachesFull({ fromInFlight }: DurationSums['byInFlight'][number], limit: number): boolean {
+  return limit > 1 && 2 * fromInFlight >= limit - 1
 }
 
 /** Through the sizes that the window saw most, and the one of this era that is farthest from it. */

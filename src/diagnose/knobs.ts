@@ -94,7 +94,7 @@ function figure(value: number): string {
 }
 
 function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Generator<Proposal> {
-  const { name, window, quietMs, meanRecords } = stage
+  const { name, window, quietMs, meanRecords, batchRecords: batch } = stage
   const { latencyMs, slots, states, status } = window
   const limit = Math.max(1, Math.round(slots))
   const took = latencyMs ?? 0
@@ -108,7 +108,6 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
   const downstream = (what: 'speed' | 'capacity'): Proposal => ({
     setting: 'downstream', factor: 1.5, advice: 'turn', what: `${what} of the downstream of '${name}'`, latencyMs: took / 1.5,
   }) // biome-ignore format: as one line of facts
-  const batch = batchBefore(facts, stage)
 
   switch (finding.kind) {
     case 'own-cpu':
@@ -273,13 +272,6 @@ function ofFirstCall({ stages }: Facts): Partial<Proposal> {
   if (call === undefined) return {}
   const limit = Math.round(call.window.slots)
   return { stage: call.name, what: `slots of '${call.name}'`, from: limit, to: limit * 2 }
-}
-
-/** The size of the batches that a stage is handed, where a batch stage makes them. */
-function batchBefore({ stages }: Facts, { name }: StageFacts): number | null {
-  const at = stages.findIndex((stage) => stage.name === name)
-  const batch = stages.slice(0, at).findLast(({ kind }) => kind === 'batch')
-  return batch?.window.status.settings.batchRecords ?? null
 }
 
 /** What more processes would make worse, or exceed: a rate that was set is one that the downstream was promised. */

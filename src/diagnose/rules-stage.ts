@@ -26,7 +26,7 @@ const LEAST_FIXED_MS = 2
 export const FEW_RECORDS = 8
 /** An attempt beside all others takes so much longer than beside few: the downstream queues. */
 export const QUEUEING = 1.12
-const CLEARLY_QUEUEING = 1.3
+export const CLEARLY_QUEUEING = 1.3
 
 export function stageFindings(facts: Facts, stage: StageFacts): Finding[] {
   const held = share('held back', stage.binding, `of the time something waited for '${stage.name}'`)

@@ -31,13 +31,17 @@ export function findingsOf(facts: Facts): Finding[] {
   const stageFirst = stage !== null && explainsItself(facts, stage, ofStage[0], ofProcess[0])
   const held = stageFirst ? [...ofStage, ...ofProcess] : [...ofProcess, ...ofStage]
   // A full thread takes up what a pull brings as slowly as everything else.
-  const sourceFirst = isHeldBySource(facts) && (ofProcess.length === 0 || isAtEase(facts))
+  const sourceFirst = isHeldBySource(facts, stage) && (ofProcess.length === 0 || isAtEase(facts))
   return sourceFirst ? [...ofSources, ...held] : [...held, ...ofSources]
 }
 
+/** With more from the source the stage would get hardly more done: its slots are never without work. */
+const NEVER_IDLE = 0.05
+
 /** More waits in the broker, hardly anything here, and the source is not pushed back. */
-function isHeldBySource({ sources, waitingHere, perSecond: pace }: Facts): boolean {
+function isHeldBySource({ sources, waitingHere, perSecond: pace }: Facts, stage: StageFacts | null): boolean {
   if (waitingHere > pace * LEAST_WAIT_SECONDS) return false
+  if (stage !== null && stage.binding >= CLEARLY_BINDING && stage.window.states.IDLE < NEVER_IDLE) return false
   return sources.some(({ states, status: { backlogRecords } }) => (backlogRecords ?? 0) > 0 && states.BLOCKED < 0.1)
 }
 
@@ -133,7 +137,7 @@ function bindingStage({ stages }: Facts): StageFacts | null {
 }
 
 function* sourceFindings(facts: Facts, stage: StageFacts | null): Generator<Finding> {
-  const stageBinds = stage !== null && !isHeldBySource(facts)
+  const stageBinds = stage !== null && !isHeldBySource(facts, stage)
   const { sources, status, backlog, stages } = facts
   for (const { status: source, states, in: pulled } of sources) {
     const { name } = source

@@ -6,7 +6,7 @@
 import type { CauseKind } from '../model/diagnosis.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
-import { runsAtItsRate } from './rules-stage.ts'
+import { CLEARLY_QUEUEING, runsAtItsRate } from './rules-stage.ts'
 
 export const LOOP_BUSY = 0.9
 export const HEAP_FULL = 0.85
@@ -40,9 +40,28 @@ export function explainsItself(
   if (runsAtItsRate(stage)) return true
   if (first.kind === 'retry-storm' && isFull(facts)) return withoutRepeats(facts, stage) < ROOM_WITHOUT_REPEATS
   if (!SEEMS_SLOW.has(first.kind)) return !isFull(facts) || atItsPace(facts, stage) < LOOP_BUSY
+  // Nothing is known to be wrong with what it calls, so the thread's fault counts unless it costs hardly anything.
+  if (first.kind === 'downstream-latency' && facts.window.process.loop > LOOP_BUSY) return isSlowByItself(stage)
   // Pauses keep answers waiting however much of the time is left between them.
   if (isAtEase(facts) && ofThread?.kind !== 'memory') return true
-  return OF_SLOTS.has(first.kind) && ofThread?.bottleneck !== stage.name && isSlowByItself(stage)
+  if (ofThread?.bottleneck === stage.name) return false
+  return (OF_SLOTS.has(first.kind) && isSlowByItself(stage)) || bringsMore(facts, stage, first.kind)
+}
+
+/**
+ * Which of the two would bring more if it were gone: without what holds the stage back the thread has room for so many
+ * times the present records; with a free thread the stage gets so many times as much done.
+ */
+function bringsMore(facts: Facts, stage: StageFacts, kind: CauseKind): boolean {
+  const { binding, quietMs, window } = stage
+  if (kind === 'downstream-latency' || binding < CLEARLY_BINDING || window.latencyMs === null) return false
+  // Calls that start together after a pause wait for a whole one, twice the mean of what falls due at any time.
+  const ownMs = window.latencyMs - 2 * facts.window.process.lateMs
+  if (ownMs <= 0) return false
+  // A busy thread makes calls look queued: only what it does not explain is a queue of the downstream's.
+  if (kind === 'downstream-saturated' && (quietMs === null || ownMs < CLEARLY_QUEUEING * quietMs)) return false
+  const stretch = (stage.busySlots * facts.window.ms) / window.durations.count / ownMs
+  return threadRoom(facts, sparedByFullBatches(facts)) > stretch
 }
 
 /** The thread keeps no answer waiting for long. */
@@ -64,9 +83,21 @@ function isSlowByItself({ binding, stretch }: StageFacts): boolean {
  * How many times the present records the thread has time for. What belongs to no stage takes its time whatever the
  * records do: with most of the thread gone to it, the rest may be enough for more records than there are.
  */
-function threadRoom({ window, unattributed }: Facts): number {
-  const own = window.process.loop - unattributed
+function threadRoom({ window, unattributed }: Facts, spared = 0): number {
+  const own = window.process.loop - unattributed - spared
   return own > 0 ? (1 - unattributed) / own : Number.POSITIVE_INFINITY
+}
+
+/** Of the time: what batches cost because they leave before they are full, which more records would not. */
+function sparedByFullBatches({ stages, window: { ms } }: Facts): number {
+  let spared = 0
+  for (const { batchRecords, meanRecords, cpuFit, window } of stages) {
+    if (batchRecords === null || cpuFit === null || meanRecords >= batchRecords) continue
+    const { fixed, each } = cpuFit
+    const share = fixed / (fixed + each * meanRecords)
+    if (fixed > 0) spared += (window.cpuMs / ms) * share * (1 - meanRecords / batchRecords)
+  }
+  return spared
 }
 
 /** How busy the thread would be if each record took one attempt. */
