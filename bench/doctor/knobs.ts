@@ -1,6 +1,6 @@
 /**
  * Every knob that a diagnosis recommends or discourages is really turned, in a second run of the same pipeline from the
- * same seed: what the capacity model predicted ÷ what came of it.
+ * same seed: what the capacity model predicted ÷ what came of it, of the rate and, where it says so, of an attempt.
  */
 import type { Knob } from '../../src/model/diagnosis.ts'
 import type { PipelineSpec } from '../../src/sim/pipeline/spec.ts'
@@ -8,7 +8,7 @@ import { baseOf } from './base.ts'
 import type { Cause } from './causes.ts'
 import { at, lastsMs } from './matrix.ts'
 import type { TaskOf } from './task.ts'
-import { count, type Look, paceAt, watch } from './trial.ts'
+import { attemptMsAt, type Count, count, type Look, paceAt, watch } from './trial.ts'
 
 export interface Turned {
   readonly cause: string
@@ -20,6 +20,8 @@ export interface Turned {
   readonly measured: number
   /** predicted ÷ measured − 1, without its sign. */
   readonly error: number
+  /** The same of what an attempt takes, in ms; null where nothing is predicted of it. */
+  readonly attempt: { readonly predicted: number; readonly measured: number; readonly error: number } | null
 }
 
 const PACE_MS = 8000
@@ -44,7 +46,8 @@ export function turnAll(cause: Cause, left: number, load: number, seed: number):
   return diagnosis.knobs.flatMap((knob) => {
     const changed = turn(spec, cause, knob)
     if (changed === null) return []
-    const measured = paceAt(count(changed, seed), atMs, PACE_MS)
+    const counts = count(changed, seed)
+    const measured = paceAt(counts, atMs, PACE_MS)
     if (!(measured > 0)) return []
     const predicted = knob.predicted.completionPerSecond
     return [
@@ -57,9 +60,20 @@ export function turnAll(cause: Cause, left: number, load: number, seed: number):
         predicted,
         measured,
         error: Math.abs(predicted / measured - 1),
+        attempt: attemptOf(knob, counts, atMs),
       },
     ]
   })
+}
+
+function attemptOf(
+  { stage, predicted: { latencyMs } }: Knob,
+  counts: readonly Count[],
+  atMs: number,
+): Turned['attempt'] {
+  const measured = stage === null ? Number.NaN : attemptMsAt(counts, stage, atMs, PACE_MS)
+  if (latencyMs === null || !(measured > 0)) return null
+  return { predicted: latencyMs, measured, error: Math.abs(latencyMs / measured - 1) }
 }
 
 /** The spec with the knob turned; null for one that this world does not have (more processes, a key split in two). */

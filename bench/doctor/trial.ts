@@ -37,13 +37,30 @@ export function watch(spec: PipelineSpec, seed: number, isOver: (look: Look) => 
   return { looks, wallMs: performance.now() - startMs }
 }
 
-/** Completions alone. */
-export function count(spec: PipelineSpec, seed: number): readonly Pick<Look, 'atMs' | 'completed'>[] {
-  const looks: Pick<Look, 'atMs' | 'completed'>[] = []
-  new PipelineWorld(spec, seed, (status, world) =>
-    looks.push({ atMs: world.nowMs, completed: completed(status) }),
-  ).run()
-  return looks
+/** What is counted of a run without a doctor. */
+export interface Count {
+  readonly atMs: number
+  readonly completed: number
+  /** By stage: attempts that ended so far, and what they took in all. */
+  readonly attempts: Readonly<Record<string, { readonly count: number; readonly ms: number }>>
+}
+
+export function count(spec: PipelineSpec, seed: number): readonly Count[] {
+  const counts: Count[] = []
+  new PipelineWorld(spec, seed, (status, world) => {
+    const attempts = Object.fromEntries(
+      status.stages.map(({ name, durations: { count, ms } }) => [name, { count, ms }]),
+    )
+    counts.push({ atMs: world.nowMs, completed: completed(status), attempts })
+  }).run()
+  return counts
+}
+
+/** Mean of a stage's attempts that ended in the last `forMs` before `atMs`; NaN when none did. */
+export function attemptMsAt(counts: readonly Count[], stage: string, atMs: number, forMs: number): number {
+  const to = counts.findLast((each) => each.atMs <= atMs)?.attempts[stage]
+  const from = counts.findLast((each) => each.atMs <= atMs - forMs)?.attempts[stage]
+  return to === undefined || from === undefined ? Number.NaN : (to.ms - from.ms) / (to.count - from.count)
 }
 
 /** Completed a second over the last `forMs` before `atMs`. */

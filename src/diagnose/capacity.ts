@@ -135,7 +135,8 @@ function* callBounds(facts: Facts, finding: Finding, stage: StageFacts, turn: Tu
     // With nothing to repeat, the slots that repeats may not have are of use as well.
     yield slotBound(facts, stage, latencyMs ?? 1, slots * more, Math.max(1, tries * fewerTries))
   } else if (isHere && SLOT_KINDS.has(finding.kind)) {
-    yield { stage: name, kind: finding.kind, perSecond: (perSecond * more * faster) / fewerTries }
+    const gain = more * faster * batchGain(stage, turn)
+    yield { stage: name, kind: finding.kind, perSecond: (perSecond * gain) / fewerTries }
   } else if (threadHolds) {
     // What the slots let through once the thread is free and no answer waits for its turn.
     if (turn !== null && ownMs !== null)
@@ -189,17 +190,22 @@ function slotBound(facts: Facts, stage: StageFacts, latencyMs: number, slots: nu
   return { stage: stage.name, kind: 'downstream-latency', perSecond }
 }
 
-/** Without two sizes to compare, most of a write is taken to be there however few records it carries. */
+/** Without two sizes to compare, most of a write or of a batch's call is taken to be there however few records it carries. */
 const UNKNOWN_WRITE = { fixed: 1, each: 0.02 }
 
-function sinkBound(facts: Facts, finding: Finding, stage: StageFacts, turn: Turn | null): Bound {
-  const { perSecond } = facts
-  const { name, busySlots, meanRecords, durationFit } = stage
-  const isHere = finding.bottleneck === name
+/** What larger batches bring: each takes longer, by what its records take, and there are fewer of them. */
+function batchGain({ name, meanRecords, durationFit }: StageFacts, turn: Turn | null): number {
   const larger = factorFor(turn, 'batch-records', name)
   const { fixed, each } = durationFit ?? UNKNOWN_WRITE
   const whole = fixed + each * meanRecords
-  const gain = whole > 0 ? (larger * whole) / (fixed + each * meanRecords * larger) : 1
+  return whole > 0 ? (larger * whole) / (fixed + each * meanRecords * larger) : 1
+}
+
+function sinkBound(facts: Facts, finding: Finding, stage: StageFacts, turn: Turn | null): Bound {
+  const { perSecond } = facts
+  const { name, busySlots } = stage
+  const isHere = finding.bottleneck === name
+  const gain = batchGain(stage, turn)
   const more = factorFor(turn, 'concurrency', name) * factorFor(turn, 'downstream', name)
   const kind: CauseKind = isHere && SLOT_KINDS.has(finding.kind) ? finding.kind : 'slow-sink'
   if (isHere && SLOT_KINDS.has(finding.kind)) return { stage: name, kind, perSecond: perSecond * gain * more }

@@ -141,8 +141,8 @@ function* sourceFindings(facts: Facts, stage: StageFacts | null): Generator<Find
   const { sources, status, backlog, stages } = facts
   for (const { status: source, states, in: pulled } of sources) {
     const { name } = source
-    if (states.COMMIT > 0.25 || (!stageBinds && uncommittedShare(source) > 0.5))
-      yield commitFinding(facts, name, states.COMMIT)
+    const used = uncommittedShare(source)
+    if (states.COMMIT > 0.25 || (!stageBinds && used > 0.5)) yield commitFinding(facts, name, states.COMMIT, used)
     const waitsThere = (source.backlogRecords ?? backlog ?? 0) > 0
     if (states.FETCH > 0.5 && waitsThere && !stageBinds) {
       yield {
@@ -155,14 +155,17 @@ function* sourceFindings(facts: Facts, stage: StageFacts | null): Generator<Find
         ],
       }
     }
-    const budget = ['records', 'bytes', 'residence'].includes(source.reason)
-    if (states.BLOCKED > 0.5 && budget && !stageBinds && stages.every(({ binding }) => binding < LEAST_BINDING)) {
+    // What it is at this moment says nothing: between two refusals of the gate a pull is under way.
+    const stagesHaveRoom = stages.every(
+      ({ binding, window: { reasons } }) => binding < LEAST_BINDING && (reasons.blocked ?? 0) < LEAST_BINDING,
+    )
+    if (states.BLOCKED > 0.5 && !stageBinds && stagesHaveRoom) {
       yield {
         bottleneck: name,
         kind: 'admission',
         margin: states.BLOCKED / 2,
         evidence: [
-          share('without credit', states.BLOCKED, `of the time the budget of ${source.reason} was used up`),
+          share('without credit', states.BLOCKED, 'of the time the admission budget was used up'),
           plain('admitted', status.admission.records, 'records', 'in flight while the stages wait for work'),
         ],
       }
@@ -178,14 +181,15 @@ function uncommittedShare({ byPartition, limitUncommitted }: SourceStatus): numb
   return used / busy.length / limitUncommitted
 }
 
-/** Deliveries wait for a commit: either commits are slow, or one record has been open for long and holds the watermark. */
-function commitFinding({ status, window, stages }: Facts, source: string, waiting: number): Finding {
+/** Deliveries wait for a commit, or for room below what may be without one: either commits are slow, or one record has been open for long and holds the watermark. */
+function commitFinding({ status, window, stages }: Facts, source: string, waiting: number, used: number): Finding {
   const stuck = oldestOf(status)
   const openMs = stuck === null ? 0 : status.nowMs - stuck.openMs
   const commits = status.sources.find(({ name }) => name === source)?.commits ?? 0
   const before = window.from?.sources.find(({ name }) => name === source)?.commits ?? 0
   const evidence = [
     share('waiting for a commit', waiting, 'of the time no more might be delivered before one'),
+    share('uncommitted', used, 'of what a partition may have delivered and not committed is used up'),
     perSecond('commits', ((commits - before) * 1000) / window.ms, 'that ended'),
   ]
   if (stuck !== null && commits > before && openMs > Math.max(30_000, 20 * slowestMs(stages, 1000))) {
@@ -194,5 +198,5 @@ function commitFinding({ status, window, stages }: Facts, source: string, waitin
       plain('its offset', stuck.watermark, '', `in partition ${stuck.name}`),
     )
   }
-  return { bottleneck: source, kind: 'slow-commit', margin: Math.min(1, 2 * waiting), evidence }
+  return { bottleneck: source, kind: 'slow-commit', margin: Math.min(1, Math.max(2 * waiting, used - 0.5)), evidence }
 }

@@ -1,6 +1,6 @@
 /** The doctor's sentences: plain words for causes, figures as people read them. Nothing is decided here. */
 import type { CauseKind } from '../model/diagnosis.ts'
-import { formatCount, formatDuration } from '../model/units.ts'
+import { formatBytes, formatCount, formatDuration } from '../model/units.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { largestPartition } from './rules-stage.ts'
@@ -70,7 +70,7 @@ export function sentenceOf(facts: Facts, finding: Finding): string {
     case 'slow-commit':
       return commitSentence(facts, finding)
     case 'admission':
-      return `The admission budget lets in ${formatCount(facts.status.admission.records, 'record')}, too few to keep the stages busy.`
+      return admissionSentence(facts)
     case 'none':
       return quietSentence(facts)
     default:
@@ -92,6 +92,13 @@ function downSentence({ outages, status }: Facts, stage: string): string {
   return `The downstream of '${stage}' ${how}${since}: one call at a time tests whether it is back, and the rest waits.`
 }
 
+function admissionSentence({ status: { admission } }: Facts): string {
+  const { records, limitRecords, bytes, limitBytes } = admission
+  const isOfBytes = bytes * limitRecords > records * limitBytes
+  const budget = isOfBytes ? formatBytes(limitBytes) : formatCount(limitRecords, 'record')
+  return `The admission budget lets in ${budget}, too little to keep the stages busy.`
+}
+
 function commitSentence(facts: Facts, { bottleneck, evidence }: Finding): string {
   const stuck = evidence.some(({ name }) => name === 'oldest open record') ? oldestOf(facts.status) : null
   if (stuck !== null)
@@ -99,14 +106,20 @@ function commitSentence(facts: Facts, { bottleneck, evidence }: Finding): string
       `The record at ${stuck.name}@${stuck.watermark} has been open for ${ms(facts.status.nowMs - stuck.openMs)}: ` +
       `nothing behind it can be committed, and '${bottleneck}' may deliver no more before that.`
     )
+  const figureOf = (named: string): number => evidence.find(({ name }) => name === named)?.value ?? 0
+  // Then it is not the commits that take long: what may be open at once is too little.
+  if (figureOf('waiting for a commit') < 0.1)
+    return `'${bottleneck}' may have no more delivered and not committed than it has: the stages wait for work.`
   return `Commits to '${bottleneck}' are slow: deliveries wait for them, the stages wait for work.`
 }
 
-function quietSentence({ backlog, status, window, waiting }: Facts): string {
+function quietSentence({ backlog, behind, status, window, waiting }: Facts): string {
   if (window.completions === 0 && status.records.inFlight === 0 && (backlog ?? 0) === 0)
     return backlog === null
       ? 'Nothing arrives here; how much waits in the source is unknown.'
       : 'Idle: nothing arrives and nothing waits.'
+  if (behind)
+    return `${formatCount(waiting, 'record')} ${waiting === 1 ? 'waits' : 'wait'}, and nothing that is seen here holds ${waiting === 1 ? 'it' : 'them'} back.`
   if (backlog === null) return 'Keeping up: nothing waits here; how much waits in the source is unknown.'
   if (waiting === 0) return 'Keeping up: nothing waits.'
   return `Keeping up: ${formatCount(waiting, 'record')} ${waiting === 1 ? 'waits' : 'wait'}, less than half a second of work.`

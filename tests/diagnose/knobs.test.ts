@@ -1,7 +1,11 @@
 /** The knobs and the autoscaling signal of pipelines in virtual time. */
 import { expect, test } from 'vitest'
 import { baseOf } from '../../bench/doctor/base.ts'
+import { CAUSES, type Cause } from '../../bench/doctor/causes.ts'
+import { turnAll } from '../../bench/doctor/knobs.ts'
 import { watch } from '../../bench/doctor/trial.ts'
+import { Doctor } from '../../src/diagnose/doctor.ts'
+import { sampleStatus } from '../console/sample-status.ts'
 
 test('held at its own rate with an adaptive limit, the rate is the knob and more processes are none', () => {
   const seed = 1
@@ -40,4 +44,79 @@ test('a rate that is reached is named and the name stays, also where the downstr
   )
   const later = looks.filter(({ atMs }) => atMs > 10_000)
   expect(new Set(later.map(({ diagnosis }) => diagnosis.verdict.kind))).toEqual(new Set(['local-limit']))
+})
+
+test('past the knee more slots bring nothing but wait, fewer lose nothing but wait, and so it is when they are turned', () => {
+  const saturated = CAUSES.find(({ name }) => name === 'saturated downstream') as Cause
+  const turned = turnAll(saturated, 0.5, 3, 4)
+  const now = turned.find(({ advice }) => advice === 'hurts')!
+  const fewer = turned.find(({ advice }) => advice === 'safe')!
+  for (const { error, attempt } of [now, fewer]) {
+    expect(error).toBeLessThan(0.1)
+    expect(attempt!.error).toBeLessThan(0.15)
+  }
+  expect(now.measured / fewer.measured).toBeCloseTo(1, 1)
+  expect(now.attempt!.measured).toBeGreaterThan(2 * fewer.attempt!.measured)
+})
+
+test('a budget that is too small is named and stays named, and the budget is the knob', () => {
+  const seed = 3
+  const { spec, capacity } = baseOf(seed, 20_000)
+  const admission = { ...spec.admission, records: 6 }
+  const { looks } = watch({ ...spec, admission, source: { ...spec.source, perSecond: 1.5 * capacity } }, seed)
+  const later = looks.filter(({ atMs }) => atMs > 10_000).map(({ diagnosis }) => diagnosis)
+  expect(new Set(later.map(({ verdict }) => verdict.kind))).toEqual(new Set(['admission']))
+  const { knobs, verdict } = later.at(-1)!
+  expect(verdict.sentence).toContain('lets in 6 records')
+  const [{ setting, gainRatio }] = knobs as [(typeof knobs)[number]]
+  expect(setting).toBe('admission')
+  const wider = { ...spec, admission: { ...admission, records: 12 } }
+  const twice = watch({ ...wider, source: { ...spec.source, perSecond: 1.5 * capacity } }, seed).looks
+  const paceOf = (of: typeof looks): number => of.at(-1)!.diagnosis.flow.completionPerSecond
+  expect(Math.abs(gainRatio / (paceOf(twice) / paceOf(looks)) - 1)).toBeLessThan(0.15)
+})
+
+test('a call that takes batches too small for what it costs has their size as a knob, with what it brings', () => {
+  const doctor = new Doctor()
+  const [fixedMs, eachMs] = [40, 0.5]
+  const sums = (records: number, count: number) => ({
+    fromRecords: records,
+    count,
+    records: records * count,
+    ms: count * (fixedMs + eachMs * records),
+    cpuMs: 0,
+  })
+  for (let seconds = 1; seconds <= 20; seconds += 1) {
+    const status = sampleStatus(seconds)
+    const stages = status.stages.map((stage) => {
+      if (stage.name !== 'fraud') return stage
+      const bySize = [sums(2, 10), sums(4, 80 * seconds)]
+      const [count, records, ms] = (['count', 'records', 'ms'] as const).map((of) =>
+        bySize.reduce((sum, size) => sum + size[of], 0),
+      ) as [number, number, number]
+      return {
+        ...stage,
+        limit: 4,
+        limiters: [],
+        rejected429: 0,
+        states: { ...stage.states, AWAIT: 4 * seconds, RATE: 0, KEY: 0, BLOCKED: 0, IDLE: 0 },
+        reasonSeconds: { concurrency: seconds },
+        settings: { ...stage.settings, perSecond: null },
+        durations: { count, records, ms, cpuMs: 0, bySize, byInFlight: [] },
+      }
+    })
+    // Three times as many arrive as are completed.
+    const sources = status.sources.map((source) => ({
+      ...source,
+      arrived: { records: 1000 * seconds, atMs: status.nowMs },
+    }))
+    doctor.observe({ ...status, stages, sources })
+  }
+  const { verdict, knobs } = doctor.diagnosis()!
+  expect(verdict.kind).toBe('small-batches')
+  const { gainRatio, to, from } = knobs.find(({ setting }) => setting === 'batch-records')!
+  expect(to! / from!).toBe(4)
+  const takes = (records: number): number => (fixedMs + eachMs * records) / records
+  expect(gainRatio).toBeLessThanOrEqual(takes(4) / takes(16) + 0.01)
+  expect(gainRatio).toBeGreaterThan(1.02)
 })
