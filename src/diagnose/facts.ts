@@ -197,13 +197,24 @@ function stageFacts(
     cpuFit: fit(learned, window, ({ cpuMs }) => cpuMs),
     meanRecords: durations.count > 0 ? durations.records / durations.count : 1,
     ownMs,
-    stretch: ownMs === null ? 1 : (busySlots * ms) / durations.count / ownMs,
+    stretch:
+      ownMs === null || latencyMs === null
+        ? 1
+        : slotMs(latencyMs, (busySlots * ms) / durations.count, slots, durations.count) / ownMs,
   }
 }
 
 function batchBefore(stages: readonly StageWindow[], at: number): number | null {
   const batch = stages.slice(0, at).findLast(({ status: { kind } }) => kind === 'batch')
   return batch?.status.settings.batchRecords ?? null
+}
+
+/** So many attempts in each slot: what had begun before the window and what does not end in it are a few of them. */
+const EDGES_COUNT_LITTLE = 10
+
+/** A slot's time for an attempt; with few in the window what those that ended in it took is nearer to it. */
+function slotMs(latencyMs: number, busyMs: number, slots: number, attempts: number): number {
+  return attempts >= EDGES_COUNT_LITTLE * slots ? busyMs : latencyMs
 }
 
 /** In a window of seconds as much as this of what enters has left again, or nothing can be said. */

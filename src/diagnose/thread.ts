@@ -60,8 +60,7 @@ function bringsMore(facts: Facts, stage: StageFacts, kind: CauseKind): boolean {
   if (ownMs <= 0) return false
   // A busy thread makes calls look queued: only what it does not explain is a queue of the downstream's.
   if (kind === 'downstream-saturated' && (quietMs === null || ownMs < CLEARLY_QUEUEING * quietMs)) return false
-  const stretch = (stage.busySlots * facts.window.ms) / window.durations.count / ownMs
-  return threadRoom(facts, sparedByFullBatches(facts)) > stretch
+  return threadRoom(facts, sparedByFullBatches(facts)) > (stage.stretch * (stage.ownMs ?? 0)) / ownMs
 }
 
 /** The thread keeps no answer waiting for long. */
