@@ -166,6 +166,10 @@ function* slotFindings(stage: StageFacts, find: Find): Generator<Finding> {
   }
   const took = milliseconds('one takes', latencyMs ?? 0, 'on average')
   const carried = plain('records each', meanRecords, 'records', 'on average')
+  if (kind === 'dead-letter') {
+    yield find('dead-letter-full', states.AWAIT, took, carried)
+    return
+  }
   const isBatched = kind === 'sink' || meanRecords > 1
   if (isBatched && (latencyMs ?? 0) > LEAST_FIXED_MS) {
     const fixed = durationFit === null ? null : durationFit.fixed / (durationFit.fixed + durationFit.each * meanRecords)

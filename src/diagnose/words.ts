@@ -180,6 +180,8 @@ function stageSentence(facts: Facts, stage: StageFacts, kind: CauseKind): string
     case 'downstream-down':
       return downSentence(facts, name)
     case 'dead-letter-full':
+      if (window.status.kind === 'dead-letter')
+        return `'${name}' takes ${rate(window.out)} and no more: what fails waits to be put away, and holds back the rest.`
       return `'${name}' waits for its dead-letter sink, which takes no more.`
     case 'stalled': {
       const stuck = oldestOf(facts.status)

@@ -43,6 +43,8 @@ const HIDDEN = [
   ['own CPU', 0.8, '429 from the downstream', 0.4, 13],
   ['garbage collection', 0.8, 'batches too small', 0.4, 5],
   ['slow sink', 0.5, 'hanging downstream', 0.2, 18],
+  ['garbage collection', 0.8, 'hot key', 0.4, 13],
+  ['own rate limit', 0.8, 'saturated downstream', 0.4, 27],
 ] as const
 
 describe('two causes at once', () => {
