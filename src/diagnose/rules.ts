@@ -155,11 +155,12 @@ function* sourceFindings(facts: Facts, stage: StageFacts | null): Generator<Find
         ],
       }
     }
-    // What it is at this moment says nothing: between two refusals of the gate a pull is under way.
+    // Between two refusals of the gate a pull is under way.
+    const isBudget = ['records', 'bytes', 'residence', 'pulling'].includes(source.reason)
     const stagesHaveRoom = stages.every(
       ({ binding, window: { reasons } }) => binding < LEAST_BINDING && (reasons.blocked ?? 0) < LEAST_BINDING,
     )
-    if (states.BLOCKED > 0.5 && !stageBinds && stagesHaveRoom) {
+    if (states.BLOCKED > 0.5 && isBudget && !stageBinds && stagesHaveRoom) {
       yield {
         bottleneck: name,
         kind: 'admission',

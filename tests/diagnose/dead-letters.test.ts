@@ -8,7 +8,7 @@ import { expect, test, vi } from 'vitest'
 function slowDeadLetters(): Sink<DeadLetter> {
   const sink = memory.sink<DeadLetter>({ name: 'dead' })
   return {
-    ...sink,
+    name: sink.name,
     capabilities: { ...sink.capabilities, maxBatchRecords: 1, maxInFlightWrites: 1 },
     open: () => sink.open(),
     write: async (batch, signal) => {
