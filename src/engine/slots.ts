@@ -23,9 +23,6 @@ export interface Caller {
   pooling(slot: Slot, waiting: boolean): void
 }
 
-/** So many waves are kept to be used again. */
-const MOST_WAVES = 16
-
 const NONE = new Wave(Number.NEGATIVE_INFINITY, 0)
 
 export class Slot {
@@ -77,8 +74,6 @@ export class Slot {
 export class SlotList {
   readonly #stage: Caller
   readonly #free: Slot[] = []
-  /** All of whose attempts have ended, the one that did so first comes first. */
-  readonly #waves: Wave[] = []
   #first: Slot | null = null
   #last: Slot | null = null
   /** Of the last one that started. */
@@ -115,33 +110,14 @@ export class SlotList {
     if (this.#last === null) this.#first = slot
     else this.#last.next = slot
     this.#last = slot
-    wave.inFlight += 1
     wave.beside = this.#size
     this.#size += 1
     return slot
   }
 
   #waveOf(records: number, nowMs: number): Wave {
-    const last = this.#wave
-    if (last.startedMs === nowMs && last.records === records) return last
-    this.#wave = this.#newWave(nowMs, records)
-    this.#keepWave(last)
+    if (this.#wave.startedMs !== nowMs || this.#wave.records !== records) this.#wave = new Wave(nowMs, records)
     return this.#wave
-  }
-
-  #keepWave(wave: Wave): void {
-    if (wave.inFlight === 0 && wave !== this.#wave && wave !== NONE && this.#waves.length < MOST_WAVES)
-      this.#waves.push(wave)
-  }
-
-  /** One that is over and measured, if there is one. */
-  #newWave(nowMs: number, records: number): Wave {
-    const first = this.#waves[0]
-    if (first === undefined || first.ended > 0) return new Wave(nowMs, records)
-    this.#waves.shift()
-    first.startedMs = nowMs
-    first.records = records
-    return first
   }
 
   /** Unlinks the slot; a retired one is not used again. */
@@ -151,8 +127,6 @@ export class SlotList {
     if (slot.next === null) this.#last = slot.previous
     else slot.next.previous = slot.previous
     this.#size -= 1
-    slot.wave.inFlight -= 1
-    this.#keepWave(slot.wave)
     slot.previous = null
     slot.next = null
     slot.item = null

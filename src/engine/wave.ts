@@ -1,14 +1,11 @@
 /**
  * Attempts of a stage that began in one loop with as many records each. Those that also end in one loop took equally
- * long, so they are counted while the loop runs and measured once, when it is over. Once all of it has ended and is
- * measured, a wave is used again.
+ * long, so they are counted while the loop runs and measured once, when it is over.
  */
 export class Wave {
-  startedMs: number
+  readonly startedMs: number
   /** Of each attempt. */
-  records: number
-  /** Attempts that have not ended. */
-  inFlight = 0
+  readonly records: number
   /** Others in flight once the last of them had begun. */
   beside = 0
   /** Ended, and not measured yet. */
