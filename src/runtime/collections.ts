@@ -10,8 +10,14 @@ const THICK = 4
 /** Quarters of a second that one stands for, beside itself. */
 const SKIPPED = 3
 
+/** What tells of collections: Node's own, or a test's. */
+export type Observer = new (
+  heard: (list: { getEntries(): PerformanceEntry[] }) => void,
+) => Pick<PerformanceObserver, 'observe' | 'disconnect' | 'takeRecords'>
+
 export class Collections {
-  readonly #observer = new PerformanceObserver((list) => this.#add(list.getEntries()))
+  readonly #observer: InstanceType<Observer>
+  readonly #clock: { now(): number }
   #ms = 0
   /** Of the last quarter of a second that was listened to. */
   #count = 0
@@ -21,12 +27,17 @@ export class Collections {
   #skips = 0
   #sinceMs = 0
 
+  constructor(observer: Observer = PerformanceObserver, clock: { now(): number } = performance) {
+    this.#observer = new observer((list) => this.#add(list.getEntries()))
+    this.#clock = clock
+  }
+
   get ms(): number {
     return this.#ms
   }
 
   start(): void {
-    this.#sinceMs = performance.now()
+    this.#sinceMs = this.#clock.now()
     this.#listen()
   }
 
@@ -36,7 +47,7 @@ export class Collections {
 
   /** A quarter of a second is over, or about so much. */
   sampled(): void {
-    const nowMs = performance.now()
+    const nowMs = this.#clock.now()
     const elapsedMs = nowMs - this.#sinceMs
     this.#sinceMs = nowMs
     if (this.#skips > 0) {
