@@ -13,6 +13,7 @@ export type {
   RetryOptions,
   RouteOptions,
   SinkOptions,
+  SinkRetryOptions,
   StageOptions,
   TransactionOfPipeline,
 } from './builder/option-types.ts'

@@ -65,11 +65,16 @@ export interface ExponentialOptions {
   readonly factor?: number | undefined
 }
 
-export interface RetryOptions {
+/** How a sink writes again what failed: paced by its backoff alone. */
+export interface SinkRetryOptions {
   /** Attempts in all, the first included. Default 5. */
   readonly attempts?: number | undefined
   /** Default `exponential()`. */
   readonly backoff?: ExponentialOptions | undefined
+}
+
+/** How a call is repeated. */
+export interface RetryOptions extends SinkRetryOptions {
   /** Retries granted for each success. Default 0.1. */
   readonly budget?: number | undefined
 }
@@ -130,7 +135,7 @@ export interface SinkOptions extends StageOptions {
   /** Default: the strictest order of the calls before it. */
   readonly order?: Order | undefined
   /** `false` gives each record one attempt. */
-  readonly retry?: RetryOptions | false | undefined
+  readonly retry?: SinkRetryOptions | false | undefined
   /** How many records may wait to be written. Default: the larger of 4,096 and 2 × a batch. */
   readonly queueRecords?: number | undefined
 }

@@ -55,7 +55,7 @@ export const backoffSchema = z.strictObject({
   }),
 })
 
-const retryObject = z.strictObject({
+const sinkRetryObject = z.strictObject({
   attempts: whole({
     unit: 'attempts',
     min: 1,
@@ -70,6 +70,9 @@ const retryObject = z.strictObject({
     fallback: 'exponential()',
     about: 'How long to wait between attempts.',
   }),
+})
+
+const retryObject = sinkRetryObject.extend({
   budget: decimal({
     unit: 'retries per success',
     min: 0.001,
@@ -85,6 +88,14 @@ const retry = described(z.union([z.literal(false), retryObject]).prefault({}), {
   expected: '{ attempts, backoff, budget } or false',
   fallback: '5 attempts',
   about: 'How failed attempts are repeated; `false` gives each record one attempt.',
+})
+
+const sinkRetry = described(z.union([z.literal(false), sinkRetryObject]).prefault({}), {
+  expected: '{ attempts, backoff } or false',
+  fallback: '5 attempts',
+  about:
+    'How what failed is written again; `false` gives each record one attempt. There is no budget: a write that fails ' +
+    'as a whole pauses the sink, each time for longer.',
 })
 
 export const rateSchema = z.strictObject({
@@ -192,7 +203,7 @@ export const sinkSchema = z.strictObject({
     about: 'The name of the stage in status, metrics and messages.',
   }),
   order: order('the strictest of the calls before it'),
-  retry,
+  retry: sinkRetry,
   onFailure: stageFailure,
   queueRecords: queueRecords(
     'the larger of 4,096 and 2 × the records of a batch',

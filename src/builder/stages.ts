@@ -12,11 +12,12 @@ import {
   mostCalls,
   type RetryPlan,
   type SinkPlan,
+  type SinkRetryPlan,
   type SyncStagePlan,
 } from '../model/plan.ts'
 import { formatNumber } from '../model/units.ts'
 import { at, checkName, type Line, nameSink, nameStage } from './line.ts'
-import type { CallOptions, RetryOptions } from './option-types.ts'
+import type { CallOptions, SinkOptions, SinkRetryOptions } from './option-types.ts'
 import { adaptive, checkBackoff, settleBackoff, settleRate } from './policies.ts'
 import { parseOptions, refuse } from './problems.ts'
 import { isAsyncFunction, isSink, SINK_METHODS } from './recognize.ts'
@@ -65,7 +66,7 @@ export function makeCall(line: Line, givenName: unknown, fn: unknown, given: Cal
     limitKey: options.limitKey ?? null,
     rate: options.rate ? settleRate(options.rate) : null,
     timeoutMs: options.timeoutMs,
-    retry: settleRetry(options.retry, given?.retry, where),
+    retry: settleRetry(options.retry, given?.retry, CALLED_ONCE, where),
     onFailure: options.onFailure ?? line.scope.onFailure,
     queueRecords: options.queueRecords ?? Math.max(1024, 4 * mostCalls(concurrency)),
   }
@@ -78,11 +79,17 @@ function settleConcurrency(given: number | ConcurrencyPlan | undefined): Concurr
   return typeof given === 'number' ? { kind: 'fixed', limit: given } : given
 }
 
-const ONE_ATTEMPT = parseOptions(callSchema, { retry: { attempts: 1 } }, 'retry').retry as RetryPlan
-
 /** Without retries the backoff still matters: overload and a lost connection are waited out, whatever `attempts`. */
-function settleRetry(retry: RetryPlan | false, given: RetryOptions | false | undefined, where: string): RetryPlan {
-  if (retry === false || given === false) return ONE_ATTEMPT
+const CALLED_ONCE = parseOptions(callSchema, { retry: { attempts: 1 } }, 'retry').retry as RetryPlan
+const WRITTEN_ONCE = parseOptions(sinkSchema, { retry: { attempts: 1 } }, 'retry').retry as SinkRetryPlan
+
+function settleRetry<R extends SinkRetryPlan>(
+  retry: R | false,
+  given: SinkRetryOptions | false | undefined,
+  once: R,
+  where: string,
+): R {
+  if (retry === false || given === false) return once
   checkBackoff(retry.backoff, given?.backoff, `${where} › retry.backoff`)
   return { ...retry, backoff: settleBackoff(retry.backoff, given?.backoff) }
 }
@@ -130,7 +137,7 @@ export function makeSink(line: Line, sink: unknown, given: unknown): SinkPlan {
     name,
     sink,
     order: sinkOrder(line, options.order, where),
-    retry: settleRetry(options.retry, (given as CallOptions | undefined)?.retry, where),
+    retry: settleRetry(options.retry, (given as SinkOptions | undefined)?.retry, WRITTEN_ONCE, where),
     onFailure: options.onFailure ?? line.scope.onFailure,
     queueRecords,
   }

@@ -134,7 +134,7 @@ function deadLetterPlan(sink: Sink<DeadLetter>): SinkPlan {
     name: deadLetterName(sink),
     sink,
     order: 'none',
-    retry: { attempts: Number.POSITIVE_INFINITY, backoff: { baseMs: 100, maxMs: 10_000, factor: 2 }, budget: 1 },
+    retry: { attempts: Number.POSITIVE_INFINITY, backoff: { baseMs: 100, maxMs: 10_000, factor: 2 } },
     onFailure: { kind: 'stop' },
     queueRecords: DEAD_LETTER_QUEUE_RECORDS,
   }

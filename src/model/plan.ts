@@ -17,10 +17,15 @@ export interface BackoffPlan {
   readonly factor: number
 }
 
-export interface RetryPlan {
+/** How a sink writes again what failed. No budget: a write that fails as a whole pauses the sink, each time for longer. */
+export interface SinkRetryPlan {
   /** Attempts in all, the first included; overload and a lost connection do not use them up. */
   readonly attempts: number
   readonly backoff: BackoffPlan
+}
+
+/** How a call is repeated. */
+export interface RetryPlan extends SinkRetryPlan {
   /** Retries granted for each success; 0.1 allows one retry for ten successes. */
   readonly budget: number
 }
@@ -124,7 +129,7 @@ export interface SinkPlan {
   readonly name: string
   readonly sink: Sink<never>
   readonly order: Order
-  readonly retry: RetryPlan
+  readonly retry: SinkRetryPlan
   readonly onFailure: FailurePolicy
   readonly queueRecords: number
 }

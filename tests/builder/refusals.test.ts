@@ -101,6 +101,9 @@ describe('an unknown option', () => {
     expect(call({ retry: { maxAttempts: 5 } })).toBe(
       `${WHERE} › retry: unknown option \`maxAttempts\`; did you mean \`attempts\` (attempts)?`,
     )
+    expect(refusal(() => base.to(sinkOf(), given({ retry: { budget: 0.1 } })))).toBe(
+      "pipeline 'payments' › sink 'enriched' › retry: unknown option `budget`; the options here are `attempts`, `backoff`",
+    )
     expect(refusal(() => base.batch(given({ linger: 5 })))).toContain('did you mean `withinMs` (milliseconds)?')
     expect(refusal(() => pipeline('p', given({ shutdownTimeoutMs: 5 })))).toContain('did you mean `drainMs`')
   })

@@ -101,6 +101,8 @@ describe('types flow from the source to the sink', () => {
       base.batch().batch()
       // @ts-expect-error a unit is missing
       base.call('c', () => 1, { timeout: 5 })
+      // @ts-expect-error a sink has no budget
+      base.to(sinkOf(), { retry: { budget: 0.1 } })
       // @ts-expect-error nothing can be done without a source
       pipeline('p').to(sinkOf())
       // @ts-expect-error at least one source

@@ -372,7 +372,7 @@ function stopping(): string {
       stages: [topology.call('key', { concurrency: { kind: 'fixed', limit: 20 }, rate: null })],
       end: topology.sink(
         'key',
-        { onFailure: { kind: 'stop' }, queueRecords: 100, retry: { attempts: 2, backoff: QUICK, budget: 1 } },
+        { onFailure: { kind: 'stop' }, queueRecords: 100, retry: { attempts: 2, backoff: QUICK } },
         { atomic: false },
       ),
     }))

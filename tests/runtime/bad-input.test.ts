@@ -11,7 +11,8 @@ const RECORDS = 20
 const BAD = 7
 const numbers = Array.from({ length: RECORDS }, (_, value) => value)
 const others = numbers.filter((n) => n !== BAD)
-const retry = { attempts: 2, backoff: exponential({ baseMs: 1, maxMs: 2 }), budget: 1 }
+const writtenAgain = { attempts: 2, backoff: exponential({ baseMs: 1, maxMs: 2 }) }
+const retry = { ...writtenAgain, budget: 1 }
 
 function expectBalanced({ records }: Status): void {
   const { out, filtered, deadLettered, skipped, returned, inFlight } = records
@@ -176,7 +177,7 @@ describe('a sink for one record of a batch', () => {
       const status = await pipeline('p')
         .from(memory.source(numbers))
         .batch({ records: 10 })
-        .to(sink, { retry, onFailure: deadLetter(dead) })
+        .to(sink, { retry: writtenAgain, onFailure: deadLetter(dead) })
         .run()
       expect(dead.values).toMatchObject([
         { value: BAD, reason: { message: 'bad row' }, attempts: kind === 'failed' ? 2 : 1 },

@@ -320,7 +320,7 @@ describe('a pipeline', () => {
     const status = await pipeline('p')
       .from(memory.source(numbers(10)))
       .batch({ records: 10 })
-      .to(sink, { retry: quickly })
+      .to(sink, { retry: { backoff: quickly.backoff } })
       .run()
     expect(writes.get(5)).toBe(2)
     expect(writes.get(6)).toBe(1)
