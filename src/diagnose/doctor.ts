@@ -247,8 +247,8 @@ export class Doctor {
     }
     const key = keyOf(finding)
     if (this.#seen?.key !== key) this.#seen = { key, sinceMs: nowMs }
-    // That nothing holds it back any more is said at once, and so is what has been seen for long.
-    const atOnce = finding.kind === 'none' || finding.certain === true
+    // That nothing holds it back any more is said at once, and so are what has been seen for long and the end of a stall.
+    const atOnce = finding.kind === 'none' || finding.certain === true || this.#said.finding.kind === 'stalled'
     if (!atOnce && nowMs - this.#seen.sinceMs < CONFIRM_MS) return
     this.#said = { finding, sinceMs: this.#seen.sinceMs }
     this.#seen = null

@@ -44,7 +44,10 @@ export function stillFinding(facts: Facts): Finding | null {
   // What is held at a limit or between attempts goes on by itself.
   const busy = stages.filter(({ window: { status: of } }) => of.inFlight > 0)
   if (sinceCompletionMs >= patienceMs(slowestMs(stages, latencyMs.p99))) {
-    const stage = busy.at(-1)
+    // What has only just begun, as the first write after an outage has, is not why nothing has completed.
+    const stage = busy.findLast(
+      ({ name, window: { status: of } }) => (facts.stillMs.get(name) ?? 0) >= patienceMs(of.latencyMs.p99),
+    )
     return stage === undefined
       ? null
       : finding(facts, stage, milliseconds('no completion for', sinceCompletionMs, 'nothing has completed since'))
