@@ -48,7 +48,7 @@ export function ms(value: number): string {
 /** One sentence on what holds the pipeline back, and the figure that it rests on. */
 export function sentenceOf(facts: Facts, finding: Finding): string {
   const stage = facts.stages.find(({ name }) => name === finding.bottleneck)
-  if (stage !== undefined) return stageSentence(facts, stage, finding.kind)
+  if (stage !== undefined) return stageSentence(facts, stage, finding)
   const { gc, cpuPerBusy } = facts.window.process
   const of = finding.bottleneck
   switch (finding.kind) {
@@ -125,7 +125,7 @@ function quietSentence({ backlog, behind, status, window, waiting }: Facts): str
   return `Keeping up: ${formatCount(waiting, 'record')} ${waiting === 1 ? 'waits' : 'wait'}, less than half a second of work.`
 }
 
-function stageSentence(facts: Facts, stage: StageFacts, kind: CauseKind): string {
+function stageSentence(facts: Facts, stage: StageFacts, { kind, evidence }: Finding): string {
   const { name, quietMs, window, meanRecords, durationFit, cpuFit } = stage
   const { latencyMs, slots, states, counts } = window
   const took = latencyMs === null ? 'an unknown time' : ms(latencyMs)
@@ -189,7 +189,7 @@ function stageSentence(facts: Facts, stage: StageFacts, kind: CauseKind): string
       const { inFlight, kind: of } = window.status
       const busy = formatCount(inFlight, of === 'sink' ? 'write' : 'call')
       const not = inFlight === 1 ? 'does not end' : 'do not end'
-      if (inFlight > 0 && facts.sinceCompletionMs < (facts.stillMs.get(name) ?? 0))
+      if (evidence.some((each) => each.name === 'no answer for'))
         return `'${name}' has got nothing done for ${ms(facts.stillMs.get(name) ?? 0)}: ${busy} ${not}, and only what comes after completes.${where}`
       return `Nothing has completed for ${ms(facts.sinceCompletionMs)}: ${busy} of '${name}' ${not}.${where}`
     }

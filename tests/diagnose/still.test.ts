@@ -9,7 +9,7 @@ const LOOK_S = 0.5
 const GONE_S = 20
 const BACK_S = 50
 
-/** What a stage shows so long after `GONE_S`, other than the sample. */
+/** What a stage shows so long after `GONE_S`, or before it, other than the sample. */
 type Fate = (goneS: number, stage: StageStatus) => Partial<StageStatus>
 
 const WITHOUT_S = BACK_S - GONE_S
@@ -21,7 +21,7 @@ function statusAt(seconds: number, fate: Fate): Status {
   const stages = status.stages.map((stage) => ({
     ...stage,
     reasonSeconds: stage.name === 'fraud' ? { rate: seconds } : {},
-    ...(seconds > GONE_S ? fate(seconds - GONE_S, stage) : {}),
+    ...fate(seconds - GONE_S, stage),
   }))
   return { ...status, stages }
 }
@@ -43,6 +43,7 @@ function looks(fate: Fate): Look[] {
 
 /** Calls fail until they succeed again, and the first write begins one look before something completes. */
 const outage: Fate = (goneS, stage) => {
+  if (goneS <= 0) return {}
   const isOut = goneS < WITHOUT_S
   if (stage.name === 'enriched') return { inFlight: isOut ? 0 : 1 }
   if (stage.name !== 'fraud') return {}
@@ -53,7 +54,16 @@ const outage: Fate = (goneS, stage) => {
 }
 
 /** A write that does not end for as long, while nothing else is left to be done. */
-const hangingWrite: Fate = (goneS, { name }) => (goneS > WITHOUT_S ? {} : { inFlight: name === 'enriched' ? 1 : 0 })
+const hangingWrite: Fate = (goneS, { name }) =>
+  goneS <= 0 || goneS > WITHOUT_S ? {} : { inFlight: name === 'enriched' ? 1 : 0 }
+
+/** Calls that do not end for as long; what they had brought before is written for one more look. */
+const hangingCalls: Fate = (goneS, { name, ok, rejected429 }) => {
+  if (goneS <= -LOOK_S || goneS > WITHOUT_S) return {}
+  if (name !== 'fraud') return { inFlight: 0 }
+  const before = sampleStatus(GONE_S - LOOK_S).stages.find((stage) => stage.name === name)!
+  return { ok: Math.min(ok, before.ok), rejected429: Math.min(rejected429, before.rejected429) }
+}
 
 test('the first write after an outage is not blamed for the time in which nothing completed', () => {
   const seen = looks(outage)
@@ -66,6 +76,12 @@ test('a write that does not end is a stall of its sink, with the time since some
   const { verdict, health } = looks(hangingWrite).find(({ seconds }) => seconds === BACK_S)!.said
   expect([verdict.kind, verdict.bottleneck, health.kind]).toEqual(['stalled', 'enriched', 'stalled'])
   expect(verdict.sentence).toContain(`Nothing has completed for ${WITHOUT_S} s: 1 write of 'enriched'`)
+})
+
+test('of calls that do not end, what waits behind them is not said to go on when nothing completes', () => {
+  const { verdict } = looks(hangingCalls).find(({ seconds }) => seconds === BACK_S)!.said
+  expect([verdict.kind, verdict.bottleneck]).toEqual(['stalled', 'fraud'])
+  expect(verdict.sentence).toContain(`Nothing has completed for ${WITHOUT_S} s: 64 calls of 'fraud'`)
 })
 
 test('a stall is over at the first look after something has completed', () => {
