@@ -83,9 +83,13 @@ const UNANSWERED: Readonly<Record<string, string>> = {
   HG_TIMEOUT: 'does not answer in time',
 }
 
-function downSentence({ outages, status }: Facts, stage: string): string {
+function downSentence({ outages, status }: Facts, { name: stage, window }: StageFacts): string {
   const last = status.lastFailures.find((failure) => failure.stage === stage)
   const outage = outages.find((each) => each.stage === stage)
+  const { limiters } = window.status
+  // A verdict outlasts its cause a little; a breaker closes only once calls have succeeded.
+  if (outage === undefined && limiters.length > 0 && limiters.every(({ breaker }) => breaker === 'closed'))
+    return `The downstream of '${stage}' was down and answers again: what had to wait for it is being worked off.`
   const refuses = outage !== undefined && outage.refused > outage.failures / 2
   const how = refuses ? 'refuses every call' : (UNANSWERED[last?.code ?? ''] ?? 'fails')
   const since = outage === undefined ? '' : `, no call has succeeded for ${ms(outage.forMs)}`
@@ -178,7 +182,7 @@ function stageSentence(facts: Facts, stage: StageFacts, { kind, evidence }: Find
         `${(counts.first > 0 ? counts.attempts / counts.first : 1).toFixed(1)} attempts for each record.`
       )
     case 'downstream-down':
-      return downSentence(facts, name)
+      return downSentence(facts, stage)
     case 'dead-letter-full':
       if (window.status.kind === 'dead-letter')
         return `'${name}' takes ${rate(window.out)} and no more: what fails waits to be put away, and holds back the rest.`

@@ -72,6 +72,15 @@ test('the first write after an outage is not blamed for the time in which nothin
   for (const { said } of seen) expect(said.verdict.kind).not.toBe('stalled')
 })
 
+test('while an outage is still the verdict and the breaker is closed again, it is told as over', () => {
+  const held = looks(outage).filter(({ seconds, said }) => seconds >= BACK_S && said.verdict.kind === 'downstream-down')
+  expect(held.length).toBeGreaterThan(0)
+  for (const { said } of held) {
+    expect(said.verdict.sentence).toContain("The downstream of 'fraud' was down and answers again")
+    expect(said.verdict.sentence).not.toContain('one call at a time')
+  }
+})
+
 test('a write that does not end is a stall of its sink, with the time since something completed', () => {
   const { verdict, health } = looks(hangingWrite).find(({ seconds }) => seconds === BACK_S)!.said
   expect([verdict.kind, verdict.bottleneck, health.kind]).toEqual(['stalled', 'enriched', 'stalled'])
