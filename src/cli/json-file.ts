@@ -2,7 +2,7 @@
  * JSON files that are written in one step (a file beside it, then a rename), so that a reader finds the old one or the
  * new one and never half of one. Synchronous, because a second signal leaves no time.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { describe } from '../model/errors.ts'
 import { CliFailure, EXIT } from './failure.ts'
@@ -11,7 +11,7 @@ import { CliFailure, EXIT } from './failure.ts'
 export function prepareJson(what: string, file: string): string {
   const path = resolve(file)
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     closeSync(openSync(partial(path), 'w'))
     rmSync(partial(path))
   } catch (error) {
@@ -21,6 +21,19 @@ export function prepareJson(what: string, file: string): string {
     })
   }
   return path
+}
+
+/** With those above it, one by one: `mkdirSync` with `recursive` never returns below `/proc` on Node.js 20. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    // Another process may have made it in the meantime.
+    if (existsSync(folder)) return
+    throw new Error(`the folder ${folder} cannot be made (${describe(error)})`, { cause: error })
+  }
 }
 
 export function writeJson(what: string, path: string, value: unknown): void {

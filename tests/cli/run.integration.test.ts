@@ -8,6 +8,8 @@ import { statusSchema } from '../../src/runtime/status-schema.ts'
 import { fixture, headgate, start } from './command.ts'
 
 const ESCAPE = '\u001b'
+/** Far longer than a refusal takes, on a busy machine as well. */
+const REFUSED_WITHIN_MS = 30_000
 let folder: string
 
 beforeAll(() => {
@@ -128,6 +130,21 @@ describe('a run', () => {
     expect(reported(report)).toMatchObject({ state: 'failed', records: { out: 0 } })
     expect(reported(report).error?.message).toContain('no such account')
   })
+
+  test.skipIf(process.platform !== 'linux')(
+    'refuses a report in a folder that the system does not let anybody make',
+    async () => {
+      const file = '/proc/headgate/made/report.json'
+      const { child, ended } = start(['run', fixture('finite.ts'), '--report', file])
+      // A call that never returns keeps the process from hearing any other signal.
+      const timer = setTimeout(() => child.kill('SIGKILL'), REFUSED_WITHIN_MS)
+      const { code, stderr } = await ended
+      clearTimeout(timer)
+      expect(code).toBe(2)
+      expect(stderr).toContain(`the report cannot be written to ${file}: the folder /proc/headgate cannot be made`)
+      expect(stderr).toContain('Name a file in a folder that this user may write to')
+    },
+  )
 })
 
 describe('a pipeline file', () => {
