@@ -269,7 +269,8 @@ export class Cluster {
       if (fatal !== undefined) throw fatal
       const why = failures.map(describe).join('; ')
       const text = `None of ${this.options.brokers.join(', ')} could be reached: is \`brokers\` right, and is the cluster up? ${why}`
-      throw new HeadgateError('HG_CONNECTION_LOST', text, { cause: error })
+      // Not the AggregateError: its text, that all promises were rejected, would be shown as the reason.
+      throw new HeadgateError('HG_CONNECTION_LOST', text, { cause: failures[0] ?? error })
     } finally {
       done.abort()
     }
