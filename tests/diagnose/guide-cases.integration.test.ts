@@ -18,7 +18,7 @@ describe('a case of the tuning guide', () => {
       for (let look = 0; look < LOOKS; look += 1) {
         await sleep(LOOK_EVERY_MS)
         const diagnosis = running.diagnose()
-        if (isSaid(diagnosis, running.status())) return
+        if (isSaid(diagnosis)) return
         said = diagnosis.verdict.sentence
       }
       expect.fail(`the doctor did not see it: ${said}`)
