@@ -22,7 +22,7 @@ const BAD = 40
 const NEVER = 997
 const MOST_OPEN = 64
 const SERVICE_MS = 20
-const CALLS = 200_000
+const CALLS = 100_000
 /** Five bytes a call: less than the least that can be kept of each, and more than a worker's own doings in between. */
 const MOST_BYTES = 5 * CALLS
 
