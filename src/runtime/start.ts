@@ -64,7 +64,7 @@ interface Seen {
 export interface Running {
   /** What it is doing now. It is put together when asked for: a few times a second, not for each record. */
   status(): Status
-  /** How it is, what holds it back and why, what would help and what would hurt; under 1 ms. */
+  /** How it is, what holds it back and why, what would help and what would hurt. */
   diagnose(): Diagnosis
   /**
    * The last look of the doctor, who looks twice a second: status and diagnosis of the same moment. For whoever watches
