@@ -22,13 +22,15 @@ async function listening(): Promise<{ server: Server; address: string }> {
   return { server, address: `127.0.0.1:${(server.address() as { port: number }).port}` }
 }
 
-/** A port that was free a moment ago: nothing listens there. */
-async function refusing(): Promise<string> {
-  const { server, address } = await listening()
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  return address
+/** Ports that were free a moment ago: nothing listens there. None is closed before all are open, so that they differ. */
+async function refusing(count: number): Promise<string[]> {
+  const opened = await Promise.all(Array.from({ length: count }, listening))
+  for (const { server } of opened) {
+    await new Promise((resolve) => {
+      server.close(resolve)
+    })
+  }
+  return opened.map(({ address }) => address)
 }
 
 async function printed(brokers: readonly string[]): Promise<string> {
@@ -37,7 +39,7 @@ async function printed(brokers: readonly string[]): Promise<string> {
 }
 
 test('each broker that refuses is named, with its reason, and nothing of how they were tried', async () => {
-  const brokers = [await refusing(), await refusing()]
+  const brokers = await refusing(2)
   const text = await printed(brokers)
   expect(text).toContain(`None of ${brokers.join(', ')} could be reached`)
   for (const address of brokers) expect(text).toContain(`ECONNREFUSED ${address}`)
@@ -45,7 +47,8 @@ test('each broker that refuses is named, with its reason, and nothing of how the
 })
 
 test('brokers that meet different things are told apart', async () => {
-  const [gone, { address: silent }] = [await refusing(), await listening()]
+  const { address: silent } = await listening()
+  const [gone] = (await refusing(1)) as [string]
   const text = await printed([gone, silent])
   expect(text).toContain(`ECONNREFUSED ${gone}`)
   expect(text).toContain(`The broker ${silent} ended the connection`)
@@ -53,7 +56,8 @@ test('brokers that meet different things are told apart', async () => {
 })
 
 test('a broker whose name has several addresses is named with the reason of one of them', async () => {
-  const port = (await refusing()).split(':')[1]
+  const [address] = (await refusing(1)) as [string]
+  const port = address.split(':')[1]
   const text = await printed([`localhost:${port}`])
   expect(text).toMatch(new RegExp(`The broker localhost:${port} cannot be reached: .*ECONNREFUSED \\S+:${port}`))
   expect(text).not.toMatch(/promise|AggregateError/i)
