@@ -206,9 +206,10 @@ function predictionRow(name: string, unordered: readonly number[]): DoctorRow {
 
 function knobText(
   { cause, left, seed, knob }: Pick<Turned, 'cause' | 'left' | 'seed' | 'knob'>,
-  ...of: string[]
+  predicted: string,
+  measured: string,
 ): string {
-  return `predicted ${of[0]}, measured ${of[1]}: ${cause}, ${left} left, seed ${seed}: ${knob}`
+  return `predicted ${predicted}, measured ${measured}: ${cause}, ${left} left, seed ${seed}: ${knob}`
 }
 
 function row(

@@ -182,7 +182,10 @@ function uncommittedShare({ byPartition, limitUncommitted }: SourceStatus): numb
   return used / busy.length / limitUncommitted
 }
 
-/** Deliveries wait for a commit, or for room below what may be without one: either commits are slow, or one record has been open for long and holds the watermark. */
+/**
+ * Deliveries wait for a commit, or for room below what may be without one: either commits are slow, or one record has
+ * been open for long and holds the watermark.
+ */
 function commitFinding({ status, window, stages }: Facts, source: string, waiting: number, used: number): Finding {
   const stuck = oldestOf(status)
   const openMs = stuck === null ? 0 : status.nowMs - stuck.openMs

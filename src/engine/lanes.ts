@@ -42,10 +42,6 @@ export class Lane implements HeldLane {
     return this.#holder
   }
 
-  get isFree(): boolean {
-    return this.#holder === null
-  }
-
   isHeldByRow(lot: Lot, row: number): boolean {
     return this.#holder === lot && this.#row === row
   }
@@ -145,7 +141,7 @@ export class Lanes {
     const lane = this.#move(item.lastLane as Lane | null, item.lot, item.row)
     item.lastLane = lane
     if (lane === null) return true
-    if (lane.isFree) {
+    if (lane.holder === null) {
       lane.holdItem(item)
       return true
     }
@@ -171,7 +167,7 @@ export class Lanes {
       const row = chunk.refs[at] as number
       const lane = this.#move(lot.laneAt(row) as Lane | null, lot, row)
       lot.setLane(row, lane)
-      if (lane === null || lane.isFree) {
+      if (lane === null || lane.holder === null) {
         lane?.holdRow(lot, row)
         if (kept < at) chunk.move(at, kept)
         kept += 1

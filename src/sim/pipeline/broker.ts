@@ -80,9 +80,10 @@ export class Broker {
   #arrive(atMs: number): void {
     const { largestPartition, partitions, hottestKey, keys } = this.#spec.source
     // As many draws for each, so that what is not hot is the same record with and without what is.
-    const [first, other, hot, one] = Array.from({ length: 4 }, () => this.#contents.next()) as [
-      number, number, number, number,
-    ] // biome-ignore format: one draw for each name
+    const first = this.#contents.next()
+    const other = this.#contents.next()
+    const hot = this.#contents.next()
+    const one = this.#contents.next()
     const at = first < largestPartition || partitions === 1 ? 0 : 1 + Math.floor(other * (partitions - 1))
     const line = this.#lines[at] as Line
     const key = hot < hottestKey ? 'hot' : `k${Math.floor(one * keys)}`
