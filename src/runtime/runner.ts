@@ -21,12 +21,12 @@ import type { World } from './world.ts'
 /** How long a pull may wait for a first record. Records that arrive end it at once. */
 const PULL_WAIT_MS = 1000
 /** The event loop gets a turn at least this often, however fast handlers settle. */
-const TURN_MS = 10
+const ROUND_MS = 10
 const REOPEN_BASE_MS = 100
 const REOPEN_MAX_MS = 5000
 
 /** A microtask that Node.js does not wrap in a resource of its own, as it does with those of `queueMicrotask`. */
-const TURN = Promise.resolve()
+const MICROTASK = Promise.resolve()
 
 export interface RunnerOptions {
   readonly world: World
@@ -51,7 +51,12 @@ export class Runner implements CallHost {
   readonly #settledSlots: Slot[] = []
   #settled = 0
   #scheduled = false
+  /** When the event loop last had its turn. */
+  #roundMs = 0
+  /** When the last turn began. */
   #turnMs = 0
+  /** What settled in the last turn had been started in the one before: such handlers do not need the event loop. */
+  #settlesAtOnce = false
   /** Spent in turns so far. */
   turnsMs = 0
   #wallOffsetMs: number
@@ -193,15 +198,20 @@ export class Runner implements CallHost {
 
   // ── The turn ─────────────────────────────────────────────────────────────
 
+  /**
+   * The next turn is taken at the end of this round of the event loop, with all that the round brings: timers and
+   * sockets answer one by one, and a turn for each costs more than the calls. Only handlers that settle without the
+   * event loop do not wait for it.
+   */
   #schedule(): void {
     if (this.#scheduled || this.#ended) return
     this.#scheduled = true
-    if (this.#world.nowMs() - this.#turnMs < TURN_MS) void TURN.then(this.#pump)
-    else setImmediate(this.#pumpInNewTurn)
+    if (this.#settlesAtOnce && this.#world.nowMs() - this.#roundMs < ROUND_MS) void MICROTASK.then(this.#pump)
+    else setImmediate(this.#pumpInNewRound)
   }
 
-  readonly #pumpInNewTurn = (): void => {
-    this.#turnMs = this.#world.nowMs()
+  readonly #pumpInNewRound = (): void => {
+    this.#roundMs = this.#world.nowMs()
     this.#pump()
   }
 
@@ -212,6 +222,7 @@ export class Runner implements CallHost {
     try {
       this.engine.advance(startedMs)
       this.#feed()
+      this.#turnMs = startedMs
       this.engine.resume()
       for (const command of this.engine.takeCommands()) this.#perform(command)
       if (this.engine.finished && this.#inputs.length === 0) this.#finish(null)
@@ -223,6 +234,7 @@ export class Runner implements CallHost {
   }
 
   #feed(): void {
+    this.#settlesAtOnce = this.#settled > 0 && (this.#settledSlots[0] as Slot).startedMs >= this.#turnMs
     for (let index = 0; index < this.#settled; index += 1) this.engine.settled(this.#settledSlots[index] as Slot)
     this.#settled = 0
     if (this.#inputs.length > 0) {
@@ -251,7 +263,7 @@ export class Runner implements CallHost {
     this.#timerMs = wakeMs
     this.#timer = setTimeout(() => {
       this.#timerMs = Number.POSITIVE_INFINITY
-      this.#turnMs = this.#world.nowMs()
+      this.#roundMs = this.#world.nowMs()
       if (!this.#scheduled) {
         this.#scheduled = true
         this.#pump()
