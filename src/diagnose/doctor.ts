@@ -16,7 +16,7 @@ import { mistakesOf } from './mistakes.ts'
 import { OutageLog } from './outage.ts'
 import { describe } from './report.ts'
 import { findingsOf } from './rules.ts'
-import { StillLog } from './still.ts'
+import { StillLog } from './still-log.ts'
 import { TrendLog } from './trend.ts'
 import { completed, keepApart, type Window, windowOf } from './window.ts'
 import { sentenceOf } from './words.ts'
@@ -201,7 +201,8 @@ export class Doctor {
     if (window === null) return null
     const { to: status } = window
     const sinceMs = status.nowMs - (this.#lastCompletionMs ?? status.nowMs)
-    const seen = { outages: this.#outages.read(), stillMs: this.#still.read() }
+    const { stillMs, oldestOpen } = this.#still
+    const seen = { outages: this.#outages.read(), stillMs, oldestOpen }
     this.#known ??= factsOf(window, this.#trend.read(), sinceMs, seen, this.#learned)
     return this.#known
   }

@@ -3,6 +3,7 @@
  * rules, capacity model, health and words only read.
  */
 import type { DurationSums, PlaceKind, StageStatus, Status, WaitStatus } from '../model/status.ts'
+import type { OldestOpen } from './still-log.ts'
 import type { SourceWindow, StageWindow, Window } from './window.ts'
 
 export interface StageFacts {
@@ -88,6 +89,8 @@ export interface Facts {
   readonly outages: readonly Outage[]
   /** By stage with attempts in progress: for how long none has ended. */
   readonly stillMs: ReadonlyMap<string, number>
+  /** The record that has held a watermark for longest; null when none is open. */
+  readonly oldestOpen: OldestOpen | null
   readonly sources: readonly SourceWindow[]
   /** Of the time: the loop's that is neither a stage's, nor the engine's, nor a collection. */
   readonly unattributed: number
@@ -114,7 +117,7 @@ export function factsOf(
   window: Window,
   trend: Trend,
   sinceCompletionMs: number,
-  { outages, stillMs }: Pick<Facts, 'outages' | 'stillMs'>,
+  { outages, stillMs, oldestOpen }: Pick<Facts, 'outages' | 'stillMs' | 'oldestOpen'>,
   learned: (stage: string, durations: DurationSums) => DurationSums,
 ): Facts {
   const { to: status, completionPerSecond: perSecond } = window
@@ -152,6 +155,7 @@ export function factsOf(
     stages,
     outages,
     stillMs,
+    oldestOpen,
     sources: window.sources,
     unattributed: Math.max(0, loop - stagesCpu - engine - gc),
     engine,

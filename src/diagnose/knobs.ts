@@ -35,7 +35,9 @@ const RANK: Readonly<Record<Advice, number>> = { turn: 0, safe: 1, hurts: 2 }
 export function knobsOf(facts: Facts, finding: Finding): Knob[] {
   if (finding.kind === 'none' || facts.perSecond <= 0) return []
   const stage = facts.stages.find(({ name }) => name === finding.bottleneck)
-  const proposals = [...(stage === undefined ? processProposals(finding) : stageProposals(facts, stage, finding))]
+  const proposals = [
+    ...(stage === undefined ? processProposals(facts, finding) : stageProposals(facts, stage, finding)),
+  ]
   return proposals
     .map((proposal) => knobOf(facts, finding, proposal))
     .filter(({ advice, gainRatio }) => advice !== 'turn' || gainRatio >= LEAST_GAIN)
@@ -113,11 +115,7 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
     case 'own-cpu':
       yield { setting: 'own-code', factor: 0.5, advice: 'turn', what: `half the CPU a record in '${name}'` }
       yield replicas('turn', 'each has a thread of its own')
-      if (facts.stages.some(({ kind }) => kind === 'call'))
-        yield {
-          ...moreSlots('hurts', 2, { because: 'the thread is busy: calls would only seem to take longer' }),
-          ...ofFirstCall(facts),
-        }
+      yield* moreCalls(facts)
       break
     case 'per-record-overhead':
     case 'small-batches':
@@ -234,7 +232,11 @@ function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Gen
   }
 }
 
-function* processProposals({ kind, bottleneck }: Finding): Generator<Proposal> {
+const OTHER_CPUS: Proposal = {
+  setting: 'replicas', factor: 2, advice: 'turn', what: 'processes, on other CPUs', from: 1, to: 2,
+} // biome-ignore format: as one line of facts
+
+function* processProposals(facts: Facts, { kind, bottleneck }: Finding): Generator<Proposal> {
   const source = bottleneck ?? ''
   switch (kind) {
     case 'foreign-code':
@@ -244,8 +246,11 @@ function* processProposals({ kind, bottleneck }: Finding): Generator<Proposal> {
       yield { setting: 'heap', factor: 0.25, advice: 'turn', what: 'a quarter of the garbage, or a larger heap' }
       break
     case 'starved-host':
+      yield OTHER_CPUS
+      yield* moreCalls(facts)
+      break
     case 'per-record-overhead':
-      yield { setting: 'replicas', factor: 2, advice: 'turn', what: 'processes, on other CPUs', from: 1, to: 2 }
+      yield OTHER_CPUS
       break
     case 'slow-fetch':
       yield { setting: 'fetch', factor: 2, advice: 'turn', what: `what '${source}' delivers at once, or how fast` }
@@ -266,12 +271,14 @@ function* processProposals({ kind, bottleneck }: Finding): Generator<Proposal> {
   }
 }
 
-/** Of the first call stage: the one people turn. */
-function ofFirstCall({ stages }: Facts): Partial<Proposal> {
+/** What people turn first, and what does not help here: slots of the first call stage. */
+function* moreCalls({ stages }: Facts): Generator<Proposal> {
   const call = stages.find(({ kind }) => kind === 'call')
-  if (call === undefined) return {}
-  const limit = Math.round(call.window.slots)
-  return { stage: call.name, what: `slots of '${call.name}'`, from: limit, to: limit * 2 }
+  if (call === undefined) return
+  const from = Math.round(call.window.slots)
+  const what = `slots of '${call.name}'`
+  const because = 'the thread is busy: calls would only seem to take longer'
+  yield { setting: 'concurrency', factor: 2, advice: 'hurts', what, stage: call.name, from, to: from * 2, because }
 }
 
 /** What more processes would make worse, or exceed: a rate that was set is one that the downstream was promised. */

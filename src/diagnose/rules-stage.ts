@@ -127,11 +127,8 @@ function keyFinding(facts: Facts, { window }: StageFacts, find: Find): Finding {
   )
   if (window.status.settings.order === 'partition') {
     const most = largestPartition(facts)
-    const of = share(
-      'largest partition',
-      most?.share ?? 0,
-      `of what was delivered came from ${most?.name ?? 'one partition'}`,
-    )
+    if (most === null) return find('partition-skew', window.reasons.key ?? 0, waits)
+    const of = share('largest partition', most.share, `of what was delivered came from ${most.name}`)
     return find('partition-skew', window.reasons.key ?? 0, waits, of)
   }
   const [hot] = facts.status.hotKeys

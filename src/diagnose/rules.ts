@@ -11,7 +11,7 @@ import { type Facts, LEAST_WAIT_SECONDS, type StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { outageFinding } from './outage.ts'
 import { FEW_RECORDS, stageFindings } from './rules-stage.ts'
-import { oldestOf, slowestMs, stillFinding } from './still.ts'
+import { slowestMs, stillFinding } from './still.ts'
 import { CLEARLY_BINDING, explainsItself, HEAP_FULL, isAtEase, LOOP_BUSY } from './thread.ts'
 
 const LEAST_CPU_PER_BUSY = 0.75
@@ -186,9 +186,12 @@ function uncommittedShare({ byPartition, limitUncommitted }: SourceStatus): numb
  * Deliveries wait for a commit, or for room below what may be without one: either commits are slow, or one record has
  * been open for long and holds the watermark.
  */
-function commitFinding({ status, window, stages }: Facts, source: string, waiting: number, used: number): Finding {
-  const stuck = oldestOf(status)
-  const openMs = stuck === null ? 0 : status.nowMs - stuck.openMs
+function commitFinding(
+  { status, window, stages, oldestOpen }: Facts,
+  source: string,
+  waiting: number,
+  used: number,
+): Finding {
   const commits = status.sources.find(({ name }) => name === source)?.commits ?? 0
   const before = window.from?.sources.find(({ name }) => name === source)?.commits ?? 0
   const evidence = [
@@ -196,10 +199,11 @@ function commitFinding({ status, window, stages }: Facts, source: string, waitin
     share('uncommitted', used, 'of what a partition may have delivered and not committed is used up'),
     perSecond('commits', ((commits - before) * 1000) / window.ms, 'that ended'),
   ]
-  if (stuck !== null && commits > before && openMs > Math.max(30_000, 20 * slowestMs(stages, 1000))) {
+  const forMs = oldestOpen?.forMs ?? 0
+  if (oldestOpen !== null && commits > before && forMs > Math.max(30_000, 20 * slowestMs(stages, 1000))) {
     evidence.push(
-      milliseconds('oldest open record', openMs, 'since its time stamp'),
-      plain('its offset', stuck.watermark, '', `in partition ${stuck.name}`),
+      milliseconds('oldest open record', forMs, 'its watermark has not moved'),
+      plain('its offset', oldestOpen.offset, '', `in partition ${oldestOpen.partition}`),
     )
   }
   return { bottleneck: source, kind: 'slow-commit', margin: Math.min(1, Math.max(2 * waiting, used - 0.5)), evidence }

@@ -1,9 +1,7 @@
 /**
  * Work that is in progress and does not end: of the whole pipeline, when nothing completes any more, or of one stage,
- * while those behind it finish what they had. Counted from one status to the next, since the window is no longer than
- * what completes needs. `Doctor` owns a log, and the rules say what it sees before anything but an outage.
+ * while those behind it finish what they had. The rules say this before anything but an outage.
  */
-import type { Status } from '../model/status.ts'
 import { milliseconds, plain } from './evidence.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
@@ -14,28 +12,6 @@ const LONGEST_MS = 60_000
 /** Of what the slowest of a hundred attempts takes. */
 const TIMES_SLOWEST = 5
 const CLEARLY_MS = 20_000
-
-export class StillLog {
-  readonly #ended = new Map<string, { readonly count: number; readonly atMs: number }>()
-  #stillMs: ReadonlyMap<string, number> = new Map()
-
-  observe({ stages, nowMs, state }: Status): void {
-    const still = new Map<string, number>()
-    for (const { name, ok, failed, timeouts, rejected429, inFlight } of stages) {
-      const count = ok + failed + timeouts + rejected429
-      const before = this.#ended.get(name)
-      if (before === undefined || before.count !== count || inFlight === 0 || state !== 'running')
-        this.#ended.set(name, { count, atMs: nowMs })
-      else still.set(name, nowMs - before.atMs)
-    }
-    this.#stillMs = still
-  }
-
-  /** By stage with attempts in progress: for how long none has ended. */
-  read(): ReadonlyMap<string, number> {
-    return this.#stillMs
-  }
-}
 
 export function stillFinding(facts: Facts): Finding | null {
   const { status, sinceCompletionMs, stages } = facts
@@ -62,14 +38,13 @@ export function stillFinding(facts: Facts): Finding | null {
   return finding(facts, stuck, milliseconds('no answer for', forMs, `no attempt of '${name}' has ended since`))
 }
 
-function finding({ status }: Facts, { name, window }: StageFacts, since: Finding['evidence'][number]): Finding {
+function finding({ oldestOpen }: Facts, { name, window }: StageFacts, since: Finding['evidence'][number]): Finding {
   const evidence = [
     since,
     plain('in progress', window.status.inFlight, 'records', `calls or writes of '${name}' that do not end`),
   ]
-  const stuck = oldestOf(status)
-  if (stuck !== null)
-    evidence.push(plain('oldest record', stuck.watermark, '', `its offset, in partition ${stuck.name}`))
+  if (oldestOpen !== null)
+    evidence.push(plain('oldest record', oldestOpen.offset, '', `its offset, in partition ${oldestOpen.partition}`))
   return {
     bottleneck: name,
     kind: 'stalled',
@@ -87,14 +62,4 @@ function patienceMs(attemptMs: number): number {
 export function slowestMs(stages: readonly StageFacts[], endToEndMs: number): number {
   const attempts = stages.reduce((sum, { window }) => sum + window.status.latencyMs.p99, 0)
   return attempts > 0 ? attempts : endToEndMs
-}
-
-/** The partition whose oldest open record is the oldest of all. */
-export function oldestOf({ sources }: Status): { name: string; watermark: number; openMs: number } | null {
-  let oldest: { name: string; watermark: number; openMs: number } | null = null
-  for (const { name, watermark, oldestOpenMs } of sources.flatMap(({ byPartition }) => byPartition)) {
-    if (oldestOpenMs !== null && (oldest === null || oldestOpenMs < oldest.openMs))
-      oldest = { name, watermark, openMs: oldestOpenMs }
-  }
-  return oldest
 }

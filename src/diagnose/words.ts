@@ -4,7 +4,6 @@ import { formatBytes, formatCount, formatDuration } from '../model/units.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { largestPartition } from './rules-stage.ts'
-import { oldestOf } from './still.ts'
 
 /** What a kind is called where there is no room for a sentence. */
 export const CAUSE_NAMES: Readonly<Record<CauseKind, string>> = {
@@ -104,10 +103,10 @@ function admissionSentence({ status: { admission } }: Facts): string {
 }
 
 function commitSentence(facts: Facts, { bottleneck, evidence }: Finding): string {
-  const stuck = evidence.some(({ name }) => name === 'oldest open record') ? oldestOf(facts.status) : null
+  const stuck = evidence.some(({ name }) => name === 'oldest open record') ? facts.oldestOpen : null
   if (stuck !== null)
     return (
-      `The record at ${stuck.name}@${stuck.watermark} has been open for ${ms(facts.status.nowMs - stuck.openMs)}: ` +
+      `The record at ${stuck.partition}@${stuck.offset} has been open for ${ms(stuck.forMs)}: ` +
       `nothing behind it can be committed, and '${bottleneck}' may deliver no more before that.`
     )
   const figureOf = (named: string): number => evidence.find(({ name }) => name === named)?.value ?? 0
@@ -188,8 +187,8 @@ function stageSentence(facts: Facts, stage: StageFacts, { kind, evidence }: Find
         return `'${name}' takes ${rate(window.out)} and no more: what fails waits to be put away, and holds back the rest.`
       return `'${name}' waits for its dead-letter sink, which takes no more.`
     case 'stalled': {
-      const stuck = oldestOf(facts.status)
-      const where = stuck === null ? '' : ` The oldest record is ${stuck.name}@${stuck.watermark}.`
+      const { oldestOpen } = facts
+      const where = oldestOpen === null ? '' : ` The oldest record is ${oldestOpen.partition}@${oldestOpen.offset}.`
       const { inFlight, kind: of } = window.status
       const busy = formatCount(inFlight, of === 'sink' ? 'write' : 'call')
       const not = inFlight === 1 ? 'does not end' : 'do not end'

@@ -120,3 +120,15 @@ test('a call that takes batches too small for what it costs has their size as a 
   expect(gainRatio).toBeLessThanOrEqual(takes(4) / takes(16) + 0.01)
   expect(gainRatio).toBeGreaterThan(1.02)
 })
+
+test('while nothing is delivered no partition is given a share of it', () => {
+  const cause = CAUSES.find(({ name }) => name === 'hot partition') as Cause
+  const base = baseOf(101, 40_000)
+  const spec = cause.plant(base, 0.5)
+  const { looks } = watch({ ...spec, source: { ...spec.source, perSecond: base.capacity * 1.2 } }, 101)
+  const shares = looks.flatMap(({ diagnosis: { verdict } }) =>
+    verdict.evidence.filter(({ name }) => name === 'largest partition').map(({ value }) => value),
+  )
+  expect(shares.length).toBeGreaterThan(0)
+  for (const share of shares) expect(share).toBeGreaterThan(0)
+})
