@@ -102,12 +102,14 @@ export class Partition {
   }
 
   /**
-   * Hands out up to `records` records of up to `bytes` bytes, the first of all whatever its size when `first` is set.
-   * Throws `HG_STORAGE` at a batch that cannot be read.
+   * Hands out up to `records` records of up to `bytes` bytes, the first of all whatever its size when `first` is set; of
+   * the batch that it ends in all that is left, where that is no more than `mostRecords` in all. Throws `HG_STORAGE` at a
+   * batch that cannot be read.
    */
-  take(records: number, bytes: number, first: boolean): Slice[] {
+  take(records: number, bytes: number, first: boolean, mostRecords = records): Slice[] {
     const slices: Slice[] = []
     let left = records
+    let most = mostRecords
     let leftBytes = bytes
     let mayExceed = first
     while (left > 0) {
@@ -120,18 +122,18 @@ export class Partition {
       }
       if (block === null) break
       const from = this.#at
-      let to = from
-      while (to < block.count && left > 0) {
-        const size = block.sizeAt(to)
-        if (size > leftBytes && !mayExceed) break
-        mayExceed = false
-        leftBytes -= size
-        left -= 1
-        to += 1
-      }
+      const isWhole = block.count - from <= most && this.#blockBytes <= leftBytes
+      const slice = isWhole
+        ? { block, from, to: block.count, bytes: this.#blockBytes }
+        : cut(block, from, left, leftBytes, mayExceed)
+      const { to } = slice
       if (to === from) break
-      this.#pass(block, from, to)
-      slices.push({ block, from, to })
+      mayExceed = false
+      left -= to - from
+      most -= to - from
+      leftBytes -= slice.bytes
+      this.#pass(slice)
+      slices.push(slice)
       if (to < block.count) break
     }
     return slices
@@ -154,8 +156,8 @@ export class Partition {
     this.drop()
   }
 
-  #pass(block: RecordBlock, from: number, to: number): void {
-    for (let index = from; index < to; index += 1) this.#blockBytes -= block.sizeAt(index)
+  #pass({ block, from, to, bytes }: Slice): void {
+    this.#blockBytes -= bytes
     this.#heldRecords -= to - from
     this.handedOutMs = block.timestampMsAt(to - 1)
     if (to < block.count) this.#at = to
@@ -176,7 +178,7 @@ export class Partition {
         held.undecoded -= block.count
         this.#block = block
         this.#at = 0
-        for (let index = 0; index < block.count; index += 1) this.#blockBytes += block.sizeAt(index)
+        this.#blockBytes = block.bytes
         return block
       }
       this.#heldRecords -= held.undecoded
@@ -184,4 +186,18 @@ export class Partition {
       this.#held.shift()
     }
   }
+}
+
+/** Up to `records` records of up to `bytes` bytes, and the first one whatever its size when it may exceed them. */
+function cut(block: RecordBlock, from: number, records: number, bytes: number, mayExceed: boolean): Slice {
+  const end = Math.min(block.count, from + records)
+  let to = from
+  let taken = 0
+  while (to < end) {
+    const size = block.sizeAt(to)
+    if (taken + size > bytes && !(mayExceed && to === from)) break
+    taken += size
+    to += 1
+  }
+  return { block, from, to, bytes: taken }
 }

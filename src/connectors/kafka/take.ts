@@ -1,9 +1,10 @@
 /**
- * Takes records for one pull: an equal share of every partition that has some, then whatever the others left. The
- * source calls it. Invariant: never more than the credit or `TAKE_BYTES`, but for the size of the very first record.
+ * Takes records for one pull: an equal share of every partition that has some, made up to whole batches, then whatever
+ * the others left; who got nothing comes first the next time. The source calls it. Invariant: never more than the
+ * credit or `TAKE_BYTES`, but for the size of the very first record.
  */
 import type { Credit, RecordBatch } from '../../model/connector.ts'
-import { KIB } from '../../model/units.ts'
+import { MIB } from '../../model/units.ts'
 import { KafkaBatch, type Origin, type Slice } from './fetch/columns.ts'
 import type { Partition } from './partition.ts'
 
@@ -11,9 +12,11 @@ import type { Partition } from './partition.ts'
  * A pull takes no more bytes than this at once: what is made of them dies young where it is worked off soon, and V8 need
  * not carry it from one collection to the next.
  */
-export const TAKE_BYTES = 512 * KIB
+export const TAKE_BYTES = MIB
 /** Records that are taken of a partition before the next one has its turn: smaller portions cost more than they are worth. */
 const LEAST_SHARE = 64
+/** What is left of a pull is not worth a portion of its own below this part of it. */
+const LEAST_PART = 1 / 16
 
 export class Taker {
   readonly #keyEncoding: Origin['keyEncoding']
@@ -40,19 +43,21 @@ export class Taker {
     const round = [...ready.slice(start), ...ready.slice(0, start)]
     let { records } = credit
     let bytes = Math.min(credit.bytes, TAKE_BYTES)
+    const leastRecords = Math.max(1, Math.min(LEAST_SHARE, Math.floor(records * LEAST_PART)))
+    const leastBytes = Math.max(1, bytes * LEAST_PART)
     let first = true
     for (const most of [share, records]) {
       for (const { partition, slices } of round) {
-        if (records <= 0) break
+        if (!first && (records < leastRecords || bytes < leastBytes)) break
         let taken: Slice[] = []
         try {
-          taken = partition.take(Math.min(most, records), bytes, first)
+          taken = partition.take(Math.min(most, records), bytes, first, records)
         } catch (error) {
           broken(partition, error)
         }
         for (const slice of taken) {
           records -= slice.to - slice.from
-          bytes -= bytesOf(slice)
+          bytes -= slice.bytes
           first = false
           append(slices, slice)
         }
@@ -70,12 +75,6 @@ export class Taker {
 function append(slices: Slice[], slice: Slice): void {
   const last = slices.at(-1)
   if (last?.block === slice.block && last.to === slice.from) {
-    slices[slices.length - 1] = { block: slice.block, from: last.from, to: slice.to }
+    slices[slices.length - 1] = { block: slice.block, from: last.from, to: slice.to, bytes: last.bytes + slice.bytes }
   } else slices.push(slice)
-}
-
-function bytesOf({ block, from, to }: Slice): number {
-  let bytes = 0
-  for (let index = from; index < to; index += 1) bytes += block.sizeAt(index)
-  return bytes
 }

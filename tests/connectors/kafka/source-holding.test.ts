@@ -154,7 +154,26 @@ describe('a partition that holds records', () => {
     expect(taken.size).toBe(2)
   })
 
-  it('takes no more than half a megabyte at once, and lets no partition go short of bytes', () => {
+  it('hands out whole batches, of the partitions in turn', () => {
+    const all = ['a', 'b', 'c', 'd', 'e'].map((name) => {
+      const partition = partitionAt(0, name)
+      for (let batch = 0; batch < 3; batch += 1) hold(partition, fetched([100], partition.position))
+      return partition
+    })
+    const taker = new Taker('utf8')
+    const portions: [partition: string, offsets: (number | undefined)[]][] = []
+    for (let turn = 0; turn < 8; turn += 1) {
+      // Two batches, and less than it is worth cutting a third one for.
+      for (const { partition, columns } of taker.take(all, { records: 205, bytes: 1e6 }, fails))
+        portions.push([partition, [columns?.offsets[0], columns?.offsets.at(-1)]])
+    }
+    const of = (offsets: number[]): unknown[] => all.map(({ name }) => [name, offsets])
+    expect(portions.slice(0, 10)).toEqual([...of([0, 99]), ...of([100, 199])])
+    // Towards the end fewer have something, and the order may be another.
+    expect(portions.slice(10).toSorted()).toEqual(of([200, 299]))
+  })
+
+  it('takes no more than a megabyte at once, and lets no partition go short of bytes', () => {
     const sizes = { small: 2_000, medium: 30_000, large: 400_000, huge: 700_000 }
     const all = Object.entries(sizes).map(([name, bytes]) => {
       const partition = partitionAt(0, name)

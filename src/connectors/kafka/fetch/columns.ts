@@ -12,6 +12,8 @@ export interface Slice {
   readonly block: RecordBlock
   readonly from: number
   readonly to: number
+  /** Of these records. */
+  readonly bytes: number
 }
 
 /** What all records of a partition have in common. */
@@ -51,7 +53,11 @@ class Columns implements RecordColumns {
     this.#origin = origin
     this.#slices = slices
     const { block, from, to } = slices[0] as Slice
-    if (slices.length === 1) {
+    if (slices.length === 1 && to - from === block.count) {
+      this.offsets = block.offsets
+      this.bytes = block.sizes
+      this.timestampsMs = block.timestampsMs
+    } else if (slices.length === 1) {
       this.offsets = block.offsets.subarray(from, to)
       this.bytes = block.sizes.subarray(from, to)
       this.timestampsMs =
@@ -66,7 +72,8 @@ class Columns implements RecordColumns {
     const values = new Array<unknown>(this.offsets.length)
     let row = 0
     for (const slice of slices) {
-      for (let index = slice.from; index < slice.to; index += 1) values[row++] = slice.block.valueAt(index)
+      slice.block.copyValues(slice.from, slice.to, values, row)
+      row += slice.to - slice.from
     }
     this.values = values
   }

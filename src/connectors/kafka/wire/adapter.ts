@@ -10,9 +10,17 @@ import { describe, HeadgateError } from '../../../model/errors.ts'
 import type { BatchCodec } from '../batch/codec.ts'
 import { batchCodec } from '../batch/compressions.ts'
 import type { CallName, Calls } from './calls.ts'
-import { type Answered, type Channel, Connection, type ConnectionSettings, type ReadAnswer } from './connection.ts'
+import {
+  type Answered,
+  type Channel,
+  Connection,
+  type ConnectionSettings,
+  type Payload,
+  type ReadAnswer,
+} from './connection.ts'
 import { connectionError, requestError, TokenRefused } from './failure.ts'
 import { readFetch } from './fetch-answer.ts'
+import { encodeFetch } from './fetch-request.ts'
 import { encodeProduce, parseProduce } from './formats.ts'
 import { parseGroupMembers } from './group-members.ts'
 import { loadLibrary, loadSasl, type Module, PEER } from './library.ts'
@@ -27,7 +35,7 @@ type Reader = Library.Reader
 type Writer = Library.Writer
 
 interface Version {
-  readonly createRequest: (...args: never[]) => Writer
+  readonly createRequest: (...args: never[]) => Payload
   readonly parseResponse?: (correlationId: number, apiKey: number, apiVersion: number, reader: Reader) => unknown
   /** Instead of `parseResponse`, for an answer that is read while it comes. */
   readonly read?: ReadAnswer
@@ -188,7 +196,7 @@ export class WireConnection {
   }
 
   #bind(apiKey: number, apiVersion: number, version: Version): Send {
-    const createRequest = version.createRequest as (...args: unknown[]) => Writer
+    const createRequest = version.createRequest as (...args: unknown[]) => Payload
     const { read, parseResponse } = version
     const { Reader } = this.#library
     const reading = read
@@ -238,23 +246,8 @@ function apisOf(library: Module): Readonly<Record<CallName, Api>> {
     key,
     versions: versions as Record<number, Version>,
   })
-  /** By name before version 13, by id from then on. */
-  const fetch = (number: number, { createRequest }: typeof library.fetchV17): Version => ({
-    createRequest: ((...[request]: Parameters<Calls['fetch']>) =>
-      createRequest(
-        request.maxWaitMs,
-        request.minBytes,
-        request.maxBytes,
-        request.readCommitted ? 1 : 0,
-        0,
-        -1,
-        request.topics.map(({ name, topicId, partitions }) => ({
-          topicId: number < 13 ? name : topicId,
-          partitions: [...partitions],
-        })),
-        [],
-        request.rackId,
-      )) as Version['createRequest'],
+  const fetch = (number: number): Version => ({
+    createRequest: (...[request]: Parameters<Calls['fetch']>) => encodeFetch(request, number),
     read: readFetch,
   })
   const produce = {
@@ -267,12 +260,12 @@ function apisOf(library: Module): Readonly<Record<CallName, Api>> {
   return {
     produce: api(0, { 9: produce, 10: produce, 11: produce }),
     fetch: api(1, {
-      12: fetch(12, library.fetchV12),
-      13: fetch(13, library.fetchV13),
-      14: fetch(14, library.fetchV14),
-      15: fetch(15, library.fetchV15),
-      16: fetch(16, library.fetchV16),
-      17: fetch(17, library.fetchV17),
+      12: fetch(12),
+      13: fetch(13),
+      14: fetch(14),
+      15: fetch(15),
+      16: fetch(16),
+      17: fetch(17),
     }),
     listOffsets: api(2, { 7: library.listOffsetsV7, 8: library.listOffsetsV8, 9: library.listOffsetsV9 }),
     metadata: api(3, {

@@ -11,7 +11,6 @@ export const PEER = '@platformatic/kafka'
 const REQUESTS = {
   admin: ['describeGroupsV5', 'consumerGroupDescribeV0'],
   consumer: [
-    ...['fetchV12', 'fetchV13', 'fetchV14', 'fetchV15', 'fetchV16', 'fetchV17'],
     ...['listOffsetsV7', 'listOffsetsV8', 'listOffsetsV9', 'offsetCommitV8', 'offsetCommitV9'],
     ...['offsetFetchV8', 'offsetFetchV9', 'joinGroupV6', 'joinGroupV7', 'joinGroupV8', 'joinGroupV9'],
     ...['heartbeatV4', 'leaveGroupV4', 'leaveGroupV5', 'syncGroupV4', 'syncGroupV5'],
