@@ -18,13 +18,15 @@ import { type Committing, committingOf, endGrace, pressesForCommit, proposalOf }
 import type { Inlet } from './stage.ts'
 
 /** A pull takes no more than this at once: what it brings is worked off while it is still in the processor's cache. */
-const PULL_RECORDS = 2048
+const PULL_RECORDS = 4096
 /** Of the commit's metadata space: beyond it a partition takes in no more until its done-ahead set has shrunk. */
 const METADATA_FULL_AT = 0.75
 const COMMIT_RETRY_MS = 100
 const MAX_COMMIT_RETRY_MS = 5000
 /** One partition may use this many times the free budget, so several stuck ones always leave room for another. */
 const PARTITION_SHARE = 2
+/** And of a large budget this many times so many records. */
+const SHARED_RECORDS = 2048
 
 export class Intake {
   readonly index: number
@@ -177,7 +179,8 @@ export class Intake {
     )
       return 'metadata'
     // Dynamic threshold (Choudhury and Hahne, 1998): no fixed share is wasted, and none can take everything.
-    if (this.partitions.size > 1 && partition.inFlight > freeRecords * PARTITION_SHARE) return 'partition-share'
+    if (this.partitions.size > 1 && partition.inFlight > Math.min(freeRecords, SHARED_RECORDS) * PARTITION_SHARE)
+      return 'partition-share'
     return null
   }
 

@@ -1,7 +1,8 @@
 /**
- * How much may be fetched, from the credit of the latest pull: four times its records and half its bytes may be held or under
- * way, so that the next pull finds something while the broker works on more; but no more bytes than it takes for that,
- * which depends on how far away brokers are. The fetch loop asks before each request, and tells how long each took.
+ * How much may be fetched, from the credit of the latest pull: four times its records, up to a bound, and half its bytes
+ * may be held or under way, so that the next pull finds something while the broker works on more; but no more bytes than
+ * it takes for that, which depends on how far away brokers are. The fetch loop asks before each request, and tells how
+ * long each took.
  * Invariant: what is under way counts as if it had come, and nothing is asked for beyond the credit except what a
  * broker cannot divide, one batch a request.
  */
@@ -11,6 +12,8 @@ import { PREFIX_BYTES } from '../batch/layout.ts'
 
 /** How many times the records of a pull may be held. */
 const AHEAD = 4
+/** And no more records than this, however large pulls are. */
+const AHEAD_RECORDS = 8192
 /** What part of a pull's bytes may be held. */
 const SHARE = 2
 /**
@@ -39,7 +42,7 @@ export class Demand {
   #aheadBytes = AHEAD_BYTES
 
   set(credit: Credit): void {
-    this.#records = credit.records * AHEAD
+    this.#records = Math.min(credit.records * AHEAD, AHEAD_RECORDS)
     this.#bytes = Math.max(1, Math.floor(Math.min(credit.bytes / SHARE, this.#aheadBytes)))
   }
 

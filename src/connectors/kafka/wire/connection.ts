@@ -62,6 +62,8 @@ interface Waiting extends Request {
 
 /** What one read of the socket brings at the most, bytes, where it is not known what comes. */
 const READ_BYTES = 64 * 1024
+/** As much where records come in smaller portions: several of them in one read cost less than their copies. */
+const READ_MANY_BYTES = 256 * 1024
 /** Where at least so many bytes are to come of one piece, they are read to where they stay. */
 const READ_IN_PLACE_BYTES = 16 * 1024
 const MOST_IN_FLIGHT = 100
@@ -130,13 +132,16 @@ export class Connection implements Channel {
   }
 
   #open(host: string, port: number): Socket {
-    const shared = Buffer.allocUnsafeSlow(READ_BYTES)
+    let shared = Buffer.allocUnsafeSlow(READ_BYTES)
     const onread: NonNullable<NetConnectOpts['onread']> = {
       buffer: () => {
-        const { open } = this.#pieces
-        return open !== null && open.length >= READ_IN_PLACE_BYTES ? open : shared
+        const { open, lastOwnBytes } = this.#pieces
+        if (open !== null && open.length >= READ_IN_PLACE_BYTES) return open
+        if (shared.length < READ_MANY_BYTES && lastOwnBytes > 0 && lastOwnBytes <= READ_MANY_BYTES / 2)
+          shared = Buffer.allocUnsafeSlow(READ_MANY_BYTES)
+        return lastOwnBytes > READ_MANY_BYTES / 2 ? shared.subarray(0, READ_BYTES) : shared
       },
-      callback: (bytes, buffer) => this.#read(bytes, buffer === shared ? shared : null),
+      callback: (bytes, buffer) => this.#read(bytes, buffer.buffer === shared.buffer ? shared : null),
     }
     const { tls } = this.#settings
     return tls === null

@@ -27,6 +27,8 @@ export class Pieces {
   /** Where a piece is gathered that arrives in more than one chunk; null while it has not begun. */
   #gathered: Buffer | null = null
   #filled = 0
+  /** Of the buffer that was filled last, the reader's own; 0 before there was one. */
+  lastOwnBytes = 0
 
   constructor(reading: Reading<never>) {
     this.#reading = reading
@@ -44,6 +46,7 @@ export class Pieces {
     this.#filled += bytes
     if (this.#filled < target.length) return
     this.#filled = 0
+    this.lastOwnBytes = target.length
     this.#next(target)
   }
 
@@ -66,6 +69,7 @@ export class Pieces {
       at += copied
       this.#filled += copied
       if (this.#filled < target.length) return
+      if (this.#gathered === null) this.lastOwnBytes = target.length
       this.#gathered = null
       this.#filled = 0
       this.#next(target)
