@@ -23,10 +23,9 @@ const PULL_RECORDS = 4096
 const METADATA_FULL_AT = 0.75
 const COMMIT_RETRY_MS = 100
 const MAX_COMMIT_RETRY_MS = 5000
-/** One partition may use this many times the free budget, so several stuck ones always leave room for another. */
+/** One partition may use this many times the free budget, up to a bound: several stuck ones leave room for another. */
 const PARTITION_SHARE = 2
-/** And of a large budget this many times so many records. */
-const SHARED_RECORDS = 2048
+const MOST_OF_PARTITION = 4096
 
 export class Intake {
   readonly index: number
@@ -179,7 +178,7 @@ export class Intake {
     )
       return 'metadata'
     // Dynamic threshold (Choudhury and Hahne, 1998): no fixed share is wasted, and none can take everything.
-    if (this.partitions.size > 1 && partition.inFlight > Math.min(freeRecords, SHARED_RECORDS) * PARTITION_SHARE)
+    if (this.partitions.size > 1 && partition.inFlight > Math.min(freeRecords * PARTITION_SHARE, MOST_OF_PARTITION))
       return 'partition-share'
     return null
   }
