@@ -154,6 +154,18 @@ describe('a partition that holds records', () => {
     expect(taken.size).toBe(2)
   })
 
+  it('hands out values as plain buffers over what was fetched, and null for a tombstone', () => {
+    const partition = partitionAt(0)
+    const bytes = encodeRecordBatch([record('one'), record(null), record('')], plainEncoding)
+    hold(partition, bytes)
+    const [batch] = new Taker('utf8').take([partition], { records: 10, bytes: 1e6 }, fails)
+    const [value, ...others] = (batch?.columns?.values ?? []) as Buffer[]
+    expect(Object.getPrototypeOf(value)).toBe(Buffer.prototype)
+    expect(value?.buffer).toBe(bytes.buffer)
+    expect([value, ...others]).toEqual([Buffer.from('one'), null, Buffer.alloc(0)])
+    expect(batch?.records.map((each) => each.value)).toEqual([value, ...others])
+  })
+
   it('hands out whole batches, of the partitions in turn', () => {
     const all = ['a', 'b', 'c', 'd', 'e'].map((name) => {
       const partition = partitionAt(0, name)
