@@ -8,6 +8,7 @@ import type { CallPlan } from '../model/plan.ts'
 import type { LimiterStatus } from '../model/status.ts'
 import { CallLine, type LineReason, type Retry } from './call-line.ts'
 import type { Chunk } from './chunk.ts'
+import type { RowRun } from './fair-queue.ts'
 import type { Item } from './item.ts'
 import type { LimiterPool } from './limiter-pool.ts'
 import type { Partition } from './partition.ts'
@@ -152,14 +153,29 @@ export class CallLines {
    */
   shift(line: CallLine, spare: Item | null): Item {
     const item = this.startsRetry ? this.#shiftRetry(line) : this.#shiftQueued(line, spare)
-    this.#turnsLeft -= 1
+    this.#shifted(line, 1)
+    return item
+  }
+
+  /** What `shift` would give, up to `most` of them counted at once; null when the line starts with anything but a row. */
+  shiftRows(line: CallLine, most: number): RowRun | null {
+    const run = this.startsRetry ? null : line.queue.shiftRows(most)
+    if (run === null) return null
+    const records = run.end - run.start
+    this.#queued -= records
+    this.#queuedBytes -= run.bytes
+    this.#shifted(line, records)
+    return run
+  }
+
+  #shifted(line: CallLine, records: number): void {
+    this.#turnsLeft -= records
     if (line.waiting === 0) {
       this.#ready.shift()
       this.#turnsLeft = TURN_STARTS
     } else if (this.#turnsLeft <= 0) {
       this.#passTurn()
     }
-    return item
   }
 
   #shiftRetry(line: CallLine): Item {

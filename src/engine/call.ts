@@ -8,23 +8,24 @@ import { RateLimit } from '../control/rate.ts'
 import { classify, type HeadgateError } from '../model/errors.ts'
 import type { CallPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
-import { formatCount } from '../model/units.ts'
 import { canSeeSecondArgument } from './arity.ts'
 import { ANSWERED_LATE, IGNORED, outcomeOf, successOf, timeoutError, undefinedResult } from './attempt.ts'
 import type { CallLine, Retry } from './call-line.ts'
 import { CallLines, keyOf } from './call-lines.ts'
 import type { Chunk } from './chunk.ts'
 import type { Core } from './core.ts'
+import type { RowRun } from './fair-queue.ts'
 import { type Item, isFenced, markStarted, RETURNED } from './item.ts'
 import { Lanes } from './lanes.ts'
 import type { LimiterPool } from './limiter-pool.ts'
-import type { PresentStageLimits, StageLimits } from './limits.ts'
+import { changeRate, type PresentStageLimits, type StageLimits } from './limits.ts'
 import { Outbox } from './outbox.ts'
-import { type Place, place } from './place.ts'
+import { type Place, place, waitForCalls } from './place.ts'
 import { Retries } from './retries.ts'
 import { type Caller, type Slot, SlotList } from './slots.ts'
 import type { Inlet, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
+import type { Wave } from './wave.ts'
 
 /** How long an aborted handler may take to settle before its slot is given away. */
 const ABORT_GRACE_MS = 1000
@@ -107,14 +108,7 @@ export class CallStage implements Stage, Caller {
   change(limits: StageLimits): void {
     if (limits.concurrency !== undefined) this.#pool.change(limits.concurrency)
     if (limits.timeoutMs !== undefined) this.#timeoutMs = limits.timeoutMs
-    if (limits.perSecond !== undefined) {
-      const burst = Math.max(
-        1,
-        Math.ceil((limits.perSecond * (this.plan.rate?.burst ?? 1)) / (this.plan.rate?.perSecond ?? limits.perSecond)),
-      )
-      if (this.#rate === null) this.#rate = new RateLimit(limits.perSecond, burst)
-      else this.#rate.change(limits.perSecond, burst)
-    }
+    if (limits.perSecond !== undefined) this.#rate = changeRate(this.#rate, limits.perSecond, this.plan.rate)
   }
 
   advance(nowMs: number): void {
@@ -134,7 +128,16 @@ export class CallStage implements Stage, Caller {
       this.#reason = this.#guard(nowMs)
       if (this.#reason !== 'running') break
       const line = this.#next as CallLine
-      for (let left = this.#rate === null ? this.#lines.inARow(line) : 1; left > 0; left -= 1) {
+      for (let left = this.#rate === null ? this.#lines.inARow(line) : 1; left > 0; ) {
+        const rows = this.#rate === null ? this.#lines.shiftRows(line, left) : null
+        if (rows !== null) {
+          const begun = this.#startRows(line, rows, count, nowMs)
+          count += begun
+          first += begun
+          left -= rows.end - rows.start
+          continue
+        }
+        left -= 1
         const slot = this.#start(line, nowMs)
         if (slot === null) continue
         started[count] = slot
@@ -184,14 +187,33 @@ export class CallStage implements Stage, Caller {
       return null
     }
     markStarted(item)
-    item.attempt += 1
     if (this.#rate !== null) this.#rate.take(nowMs)
-    const slot = this.#slots.take(item, nowMs)
+    this.#inFlightBytes += item.bytes
+    const wave = this.#slots.waveOf(item.root.members?.length ?? 1, nowMs)
+    return this.#fill(item, wave, line, retry, nowMs)
+  }
+
+  /** Starts rows in a row, whose slots go into `#started` from place `at` on; returns how many. */
+  #startRows(line: CallLine, { chunk, start, end, bytes }: RowRun, at: number, nowMs: number): number {
+    const wave = this.#slots.waveOf(1, nowMs)
+    for (let place = start; place < end; place += 1) {
+      const { free } = this.#slots
+      const item = chunk.itemAt(place, free.spare)
+      if (item === free.spare) free.spare = null
+      item.started = true
+      this.#started[at + place - start] = this.#fill(item, wave, line, false, nowMs)
+    }
+    this.#inFlightBytes += bytes
+    return end - start
+  }
+
+  #fill(item: Item, wave: Wave, line: CallLine, retry: boolean, nowMs: number): Slot {
+    item.attempt += 1
+    const slot = this.#slots.take(item, wave)
     slot.line = line
     slot.permit = line.sent(retry, nowMs)
     slot.retry = retry
     slot.paid = retry ? this.#lines.paid : 0
-    this.#inFlightBytes += item.bytes
     return slot
   }
 
@@ -230,14 +252,14 @@ export class CallStage implements Stage, Caller {
       const error = timedOut ? timeoutError(this.#timeoutMs) : threw ? classify(result) : undefinedResult(this.name)
       const { isDown } = line.pooled.limiter
       line.settled(permit, retry, nowMs, outcomeOf(error, heard))
-      this.#meter.failed(error.code, 1)
-      // The record's attempts are used up by its own failures, not by those of a downstream that is down for all.
-      if (!this.#core.givesUp && error.scope === 'record' && !isDown) item.charged += 1
-      this.#failed(item, line, error, nowMs)
+      this.#failed(item, line, error, isDown, nowMs)
     }
   }
 
-  #failed(item: Item, line: CallLine, error: HeadgateError, nowMs: number): void {
+  #failed(item: Item, line: CallLine, error: HeadgateError, wasDown: boolean, nowMs: number): void {
+    this.#meter.failed(error.code, 1)
+    // The record's attempts are used up by its own failures, not by those of a downstream that is down for all.
+    if (!this.#core.givesUp && error.scope === 'record' && !wasDown) item.charged += 1
     const spent = !error.retryable || item.charged >= this.plan.retry.attempts
     if (!this.#core.givesUp && !spent && !this.#core.halted) {
       if (error.code !== 'HG_OVERLOADED') this.#core.failures.note(item, error, this.name, nowMs)
@@ -340,13 +362,7 @@ export class CallStage implements Stage, Caller {
 
   /** What a drain waits for here, in words; null when nothing. */
   waitingFor(): string | null {
-    const calls = this.#slots.size
-    const retries = this.#retries.waiting + this.#lines.due
-    if (calls + retries === 0) return null
-    const parts: string[] = []
-    if (calls > 0) parts.push(formatCount(calls, 'call'))
-    if (retries > 0) parts.push(`${formatCount(retries, 'waiting attempt')} (${this.#reason})`)
-    return `${parts.join(' and ')} of '${this.name}'`
+    return waitForCalls(this.name, this.#slots.size, this.#retries.waiting + this.#lines.due, this.#reason)
   }
 
   places(): Place[] {

@@ -69,6 +69,15 @@ export class Chunk {
     return typeof ref === 'number' ? columnAt((this.lot as Lot).columns.bytes, ref) : ref.bytes
   }
 
+  /** Of the places from `start` up to `end`. */
+  bytesIn(start: number, end: number): number {
+    const column = this.lot?.columns.bytes
+    if (typeof column === 'number') return column * (end - start)
+    let bytes = 0
+    for (let at = start; at < end; at += 1) bytes += this.bytesAt(at)
+    return bytes
+  }
+
   /** What its records are charged to the memory budget. */
   get bytes(): number {
     if (this.#bytes === UNKNOWN) this.#bytes = bytesOf(this.lot, this.refs)

@@ -10,6 +10,14 @@ import { Ring } from './ring.ts'
 
 const TURN_ITEMS = 16
 
+/** Rows that were shifted together: the places of a chunk from `start` up to `end`. */
+export interface RowRun {
+  readonly chunk: Chunk
+  readonly start: number
+  readonly end: number
+  readonly bytes: number
+}
+
 /** What waits of one partition. */
 class Line {
   readonly waiting = new Ring<Item | Chunk>()
@@ -30,6 +38,20 @@ class Line {
       this.#taken = 0
     }
     return item
+  }
+
+  /** Up to `most` rows of the first chunk; null when an item is first, or what is to be looked at one by one. */
+  shiftRows(most: number): RowRun | null {
+    const chunk = this.waiting.peek() as Item | Chunk
+    if (!(chunk instanceof Chunk) || chunk.hasFenced) return null
+    const start = this.#taken
+    const end = Math.min(chunk.length, start + most)
+    this.#taken = end
+    if (end === chunk.length) {
+      this.waiting.shift()
+      this.#taken = 0
+    }
+    return { chunk, start, end, bytes: chunk.bytesIn(start, end) }
   }
 
   /** Takes out all that waits, as items. */
@@ -82,15 +104,30 @@ export class FairQueue {
     const line = this.#turns.peek()
     if (line === undefined) return undefined
     const item = line.shift(spare)
-    this.#size -= 1
-    this.#bytes -= item.bytes
-    this.#left -= 1
-    if (line.isEmpty || this.#left === 0) {
-      this.#left = TURN_ITEMS
-      this.#turns.shift()
-      if (!line.isEmpty) this.#turns.push(line)
-    }
+    this.#took(line, 1, item.bytes)
     return item
+  }
+
+  /**
+   * Those that `shift` would give next, up to `most` and as far as they are rows of one chunk; null when the next is
+   * none, or its partition is no longer ours.
+   */
+  shiftRows(most: number): RowRun | null {
+    const line = this.#turns.peek()
+    if (line === undefined) return null
+    const run = line.shiftRows(this.#turns.size > 1 ? Math.min(most, this.#left) : most)
+    if (run !== null) this.#took(line, run.end - run.start, run.bytes)
+    return run
+  }
+
+  #took(line: Line, records: number, bytes: number): void {
+    this.#size -= records
+    this.#bytes -= bytes
+    this.#left -= records
+    if (!line.isEmpty && this.#left > 0) return
+    this.#left = TURN_ITEMS
+    this.#turns.shift()
+    if (!line.isEmpty) this.#turns.push(line)
   }
 
   /** Takes out the items for which `drop` is true, and returns them. */

@@ -2,9 +2,10 @@
  * Limits that are changed while a pipeline runs: admission, and each call stage's slots, rate and time-out. The engine
  * checks them here before it takes any of them, so a wrong figure changes nothing. The ranges are those of the options.
  */
+import { RateLimit } from '../control/rate.ts'
 import { HeadgateError } from '../model/errors.ts'
 import { checkInteger, show } from '../model/option.ts'
-import type { AdmissionPlan } from '../model/plan.ts'
+import type { AdmissionPlan, RatePlan } from '../model/plan.ts'
 import { formatNumber, KIB, MAX_TIMER_MS } from '../model/units.ts'
 
 export interface StageLimits {
@@ -73,6 +74,14 @@ function checkStage(stage: string, limits: StageLimits): void {
 function unknown(where: string, names: readonly string[]): HeadgateError {
   const known = names.map((name) => `\`${name}\``).join(', ')
   return new HeadgateError('HG_OPTION_INVALID', `${where}: there is no such limit; the limits here are ${known}`)
+}
+
+/** The rate from now on, with the burst that the plan's rate has in proportion; `present` null: there was none. */
+export function changeRate(present: RateLimit | null, perSecond: number, plan: RatePlan | null): RateLimit {
+  const burst = Math.max(1, Math.ceil((perSecond * (plan?.burst ?? 1)) / (plan?.perSecond ?? perSecond)))
+  if (present === null) return new RateLimit(perSecond, burst)
+  present.change(perSecond, burst)
+  return present
 }
 
 /** The limits of a call stage as they are; `perSecond` is null without a rate. */

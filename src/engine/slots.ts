@@ -78,6 +78,10 @@ export class SlotList {
   #last: Slot | null = null
   /** Of the last one that started. */
   #wave = NONE
+  /** The one before it. */
+  #waveBefore = NONE
+  /** One that had ended in an earlier loop: used again, so that the slots, which are old, do not each point at something new. */
+  #waveOver: Wave | null = null
   #size = 0
 
   constructor(stage: Caller) {
@@ -100,12 +104,13 @@ export class SlotList {
     return free[free.length - 1] as Slot
   }
 
-  take(item: Item, nowMs: number): Slot {
+  /** `wave`: what `waveOf` gave for it. */
+  take(item: Item, wave: Wave): Slot {
     const slot = this.free
     this.#free.pop()
     slot.item = item
-    const wave = this.#waveOf(item.root.members?.length ?? 1, nowMs)
     slot.wave = wave
+    wave.open += 1
     slot.previous = this.#last
     if (this.#last === null) this.#first = slot
     else this.#last.next = slot
@@ -115,9 +120,23 @@ export class SlotList {
     return slot
   }
 
-  #waveOf(records: number, nowMs: number): Wave {
-    if (this.#wave.startedMs !== nowMs || this.#wave.records !== records) this.#wave = new Wave(nowMs, records)
+  /** What attempts belong to that start now with so many records each. */
+  waveOf(records: number, nowMs: number): Wave {
+    const present = this.#wave
+    if (present.startedMs === nowMs && present.records === records) return present
+    this.#wave = present.startedMs === nowMs ? new Wave(nowMs, records) : this.#nextWave(records, nowMs)
     return this.#wave
+  }
+
+  /** Once a loop: what ended in this one is measured only when it is over, and so is free from the next one on. */
+  #nextWave(records: number, nowMs: number): Wave {
+    const over = this.#waveOver
+    const before = this.#waveBefore
+    this.#waveOver = before !== NONE && before.open === 0 ? before : null
+    this.#waveBefore = this.#wave
+    if (over === null) return new Wave(nowMs, records)
+    over.become(nowMs, records)
+    return over
   }
 
   /** Unlinks the slot; a retired one is not used again. */
@@ -127,6 +146,7 @@ export class SlotList {
     if (slot.next === null) this.#last = slot.previous
     else slot.next.previous = slot.previous
     this.#size -= 1
+    slot.wave.open -= 1
     slot.previous = null
     slot.next = null
     slot.item = null

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Chunk } from '../../src/engine/chunk.ts'
 import { ChunkQueue } from '../../src/engine/chunk-queue.ts'
-import { FairQueue } from '../../src/engine/fair-queue.ts'
+import { FairQueue, type RowRun } from '../../src/engine/fair-queue.ts'
 import { Item, isStarted, leaveLanes } from '../../src/engine/item.ts'
 import { Lanes } from '../../src/engine/lanes.ts'
 import type { Lot } from '../../src/engine/lot.ts'
@@ -73,15 +73,51 @@ describe('the fair queue', () => {
     expect(firsts.filter((name) => name === 'late')).toHaveLength(20)
   })
 
+  test('nor does one that is taken many rows at a time', () => {
+    const queue = new FairQueue()
+    const deep = newPartition('deep', 0)
+    const late = newPartition('late', 1)
+    queue.pushChunk(newRows(deep, 0, 256, 1), deep)
+    queue.pushChunk(newRows(late, 0, 20, 1), late)
+    let before = 0
+    for (let left = 20; left > 0; ) {
+      const { chunk, start, end } = queue.shiftRows(1000) as RowRun
+      if (chunk.lot!.partition === late) left -= end - start
+      else before += end - start
+    }
+    expect(before).toBeLessThanOrEqual(32)
+    expect(queue.size).toBe(256 - before)
+  })
+
+  test('gives rows of a partition that is no longer ours one by one', () => {
+    const queue = new FairQueue()
+    const partition = newPartition('gone', 0)
+    queue.pushChunk(newRows(partition, 0, 3, 1), partition)
+    partition.fenced = true
+    expect(queue.shiftRows(3)).toBeNull()
+    expect(queue.shift()).toMatchObject({ row: 0 })
+  })
+
   test('each partition keeps its order, counts and bytes add up, and dropped items are gone', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(4), fc.nat(5))), (steps) => {
+      fc.property(fc.array(fc.tuple(fc.nat(4), fc.nat(5), fc.nat(40))), (steps) => {
         const queue = new FairQueue()
         const partitions = Array.from({ length: 5 }, (_, index) => newPartition(`p${index}`, index))
         const model: { sequence: number; bytes: number }[][] = partitions.map(() => [])
         let offset = 0
-        for (const [which, records] of steps) {
-          if (records === 0) {
+        for (const [which, records, most] of steps) {
+          const rows = records === 0 && most > 0 ? queue.shiftRows(most) : null
+          if (rows !== null) {
+            expect(rows.end - rows.start).toBeLessThanOrEqual(most)
+            const { index } = rows.chunk.lot!.partition
+            let bytes = 0
+            for (let at = rows.start; at < rows.end; at += 1) {
+              const item = rows.chunk.itemAt(at)
+              expect(item).toMatchObject(model[index]!.shift()!)
+              bytes += item.bytes
+            }
+            expect(rows.bytes).toBe(bytes)
+          } else if (records === 0) {
             const item = queue.shift()
             if (item === undefined) continue
             expect(item).toMatchObject(model[item.partition.index]!.shift()!)
