@@ -41,6 +41,19 @@ async function timed(contender: Contender, n: number): Promise<number> {
   return (await paceOf(contender, n)).perSecond
 }
 
+/**
+ * Ours ÷ theirs over two pairs of turns that follow each other, A B B A: of the time that both turns of a side took. What
+ * drifts, who comes first, and a turn that the machine held up count less than in the ratio of a single pair.
+ */
+function ratiosOf(pairs: readonly (readonly [Pace, Pace])[], of: keyof Pace): number[] {
+  const ratios: number[] = []
+  for (let at = 0; at + 1 < pairs.length; at += 2) {
+    const [[own, other], [ownNext, otherNext]] = pairs.slice(at, at + 2) as [[Pace, Pace], [Pace, Pace]]
+    ratios.push((1 / other[of] + 1 / otherNext[of]) / (1 / own[of] + 1 / ownNext[of]))
+  }
+  return ratios
+}
+
 /** Each turn one after the other, the first one changing: what drifts hits both alike. */
 async function measureInTurns(ours: Contender, theirs: Contender): Promise<ChildReply> {
   const pairs: [Pace, Pace][] = []
@@ -54,7 +67,7 @@ async function measureInTurns(ours: Contender, theirs: Contender): Promise<Child
     }
     if (performance.now() > warmUntilMs) pairs.push([paces.get(ours) as Pace, paces.get(theirs) as Pace])
   }
-  const ratioBy = (of: keyof Pace): number => median(pairs.map(([own, other]) => own[of] / other[of]))
+  const ratioBy = (of: keyof Pace): number => median(ratiosOf(pairs, of))
   return {
     kind: 'measured',
     value: median(pairs.map(([own]) => own.perSecond)),

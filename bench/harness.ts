@@ -73,7 +73,7 @@ export type ChildReply =
       readonly kind: 'measured'
       readonly value: number
       readonly notes: Readonly<Record<string, number>>
-      /** Of the side that it took turns with: its value, and the median of ours ÷ theirs over the turns. */
+      /** Of the side that it took turns with: its value, and the median of ours ÷ theirs over the turns, two of each side together. */
       readonly other?: { readonly value: number; readonly ratio: number }
     }
   | { readonly kind: 'missing'; readonly reason: string }
