@@ -1,6 +1,6 @@
 /** The doctor's sentences: plain words for causes, figures as people read them. Nothing is decided here. */
 import type { CauseKind } from '../model/diagnosis.ts'
-import { formatBytes, formatCount, formatDuration } from '../model/units.ts'
+import { formatBytes, formatCount, formatDuration, formatNumber } from '../model/units.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { largestPartition } from './rules-stage.ts'
@@ -33,7 +33,7 @@ export const CAUSE_NAMES: Readonly<Record<CauseKind, string>> = {
 
 export function rate(perSecond: number): string {
   if (!Number.isFinite(perSecond)) return '∞/s'
-  return `${perSecond >= 100 ? Math.round(perSecond).toLocaleString('en-US') : Number(perSecond.toPrecision(2))}/s`
+  return `${perSecond >= 100 ? formatNumber(Math.round(perSecond)) : Number(perSecond.toPrecision(2))}/s`
 }
 
 export function percent(share: number): string {
