@@ -87,7 +87,7 @@ export const pipelineSchema = z.strictObject({
           min: 1,
           max: MOST_RECORDS,
           fallback: 10_000,
-          about: 'Commit earlier once this many records completed.',
+          about: 'Commit earlier once this many records completed, but not within 50 ms of the commit before.',
           raise: 'at high rates commits follow each other too closely',
           lower: 'fewer records should be repeated after a crash',
         }),

@@ -14,13 +14,15 @@ import { LaneClock } from './lane-clock.ts'
 import { columnsOf, completeDone, Lot } from './lot.ts'
 import { Partition } from './partition.ts'
 import { busiest, isDirty, oldestOpenMs, oldestUncommittedMs, revokeWakeMs } from './partition-set.ts'
-import { type Committing, committingOf, endGrace, pressesForCommit, proposalOf } from './proposal.ts'
+import { type Committing, committingOf, endGrace, positionOf, pressesForCommit, proposalOf } from './proposal.ts'
 import type { Inlet } from './stage.ts'
 
 /** A pull takes no more than this at once: what it brings is worked off while it is still in the processor's cache. */
 const PULL_RECORDS = 4096
 /** Of the commit's metadata space: beyond it a partition takes in no more until its done-ahead set has shrunk. */
 const METADATA_FULL_AT = 0.75
+/** So far apart are commits that only the number of their records calls for: one costs as much as hundreds of records. */
+const COUNTED_APART_MS = 50
 const COMMIT_RETRY_MS = 100
 const MAX_COMMIT_RETRY_MS = 5000
 /** One partition may use this many times the free budget, up to a bound: several stuck ones leave room for another. */
@@ -49,7 +51,8 @@ export class Intake {
   #committing: Committing[] | null = null
   /** After a commit that was refused as stale: these are committed one by one, to find out which of them it was. */
   readonly #apart = new Set<Partition>()
-  #committedAtMs: number
+  readonly #beganMs: number
+  #lastCommitMs = Number.NEGATIVE_INFINITY
   #commitNotBeforeMs = Number.NEGATIVE_INFINITY
   /** When the next commit is due; Infinity while nothing is dirty. */
   #commitDueMs = Number.POSITIVE_INFINITY
@@ -71,7 +74,7 @@ export class Intake {
     this.index = index
     this.#target = target
     this.#plan = plan
-    this.#committedAtMs = core.nowMs
+    this.#beganMs = core.nowMs
     this.#lane = new LaneClock(core.nowMs)
     this.#nextPartitionIndex = nextPartitionIndex
   }
@@ -255,20 +258,16 @@ export class Intake {
       if (partition.uncommitted > this.#core.admission.limits.uncommittedRecords / 2) urgent = true
     }
     if (dirty.length === 0) return
-    if (completions >= this.#plan.records) urgent = true
-    const regularMs = urgent ? Number.NEGATIVE_INFINITY : this.#committedAtMs + this.#plan.intervalMs
-    this.#commitDueMs = Math.max(this.#commitNotBeforeMs, regularMs)
+    const { records, intervalMs } = this.#plan
+    let dueMs = Math.max(this.#beganMs, this.#lastCommitMs) + intervalMs
+    if (completions >= records) dueMs = Math.min(dueMs, this.#lastCommitMs + COUNTED_APART_MS)
+    this.#commitDueMs = Math.max(this.#commitNotBeforeMs, urgent ? nowMs : dueMs)
     if (nowMs < this.#commitDueMs) return
     if (this.#apart.size > 0) dirty = this.#nextApart(dirty)
     const { metadataBytes } = this.source.capabilities
-    const positions: Position[] = dirty.map(({ name, epoch, ledger }) => ({
-      partition: name,
-      epoch,
-      nextOffset: ledger.nextOffset,
-      doneAhead: ledger.doneAhead(metadataBytes),
-    }))
+    const positions = dirty.map((partition) => positionOf(partition, metadataBytes))
     this.#committing = dirty.map((partition) => committingOf(partition, metadataBytes))
-    this.#committedAtMs = nowMs
+    this.#lastCommitMs = nowMs
     this.#commitDueMs = Number.POSITIVE_INFINITY
     this.#core.commands.push({ kind: 'commit', source: this.index, positions })
   }

@@ -15,6 +15,10 @@ export interface Proposal {
   readonly committing: Committing[]
 }
 
+export function positionOf({ name, epoch, ledger }: Partition, metadataBytes: number): Position {
+  return { partition: name, epoch, nextOffset: ledger.nextOffset, doneAhead: ledger.doneAhead(metadataBytes) }
+}
+
 /** A commit of what is done by now. What does not fit into it is not stored: a restart would repeat it. */
 export function committingOf(partition: Partition, metadataBytes: number): Committing {
   const { completed, below, doneAheadBytesBound, oldestOpenMs: oldestLeftMs } = partition.ledger

@@ -165,7 +165,7 @@ export interface AdmissionPlan {
 
 export interface CommitPlan {
   readonly intervalMs: number
-  /** Commit early once this many records completed. */
+  /** Commit early once this many records completed, but not within 50 ms of the commit before. */
   readonly records: number
 }
 

@@ -108,6 +108,28 @@ describe('what is committed', () => {
     expect(hand.engine.wakeMs()).toBeLessThanOrEqual(hand.nowMs + 200)
   })
 
+  test('commits that the number of records calls for keep a distance, and need not wait for the regular one', () => {
+    const commit = { intervalMs: 1000, records: 1 }
+    const hand = new Hand(planOf({ stages: [], end: sinkPlan() }, { commit }))
+    const committedAtMs: number[] = []
+    const commitIfDue = (): void => {
+      if (!hand.has('commit')) return
+      committedAtMs.push(hand.nowMs)
+      hand.commit(null)
+    }
+    for (let offset = 0; offset < 400; offset += 1) {
+      hand.step(() => {}, 1)
+      commitIfDue()
+      hand.pulled(batch('p', 1, [offset]))
+      hand.wrote(hand.take('write'))
+      commitIfDue()
+    }
+    const apartMs = committedAtMs.slice(1).map((atMs, index) => atMs - (committedAtMs[index] as number))
+    expect(apartMs.length).toBeGreaterThan(4)
+    expect(Math.min(...apartMs)).toBeGreaterThanOrEqual(50)
+    expect(Math.max(...apartMs)).toBeLessThan(commit.intervalMs)
+  })
+
   test('promise 4: a partition that is refused on its own is fenced, and the others are committed', () => {
     const hand = new Hand(planOf({ stages: [], end: sinkPlan() }), ['a', 'b', 'c'])
     hand.pulled(batch('a', 1, [0]), batch('b', 1, [0]), batch('c', 1, [0]))
