@@ -91,6 +91,7 @@ export class BatchStage implements Stage {
 
   account(nowMs: number): void {
     this.#meter.reasons.set(this.#reasonNow(), nowMs)
+    this.advance(this.#core.loopMs)
     const { counts } = this.#meter.clock
     counts.fill(0)
     counts[this.#closed.size > 0 ? BLOCKED : this.#open.length > 0 ? LINGER : IDLE] = 1

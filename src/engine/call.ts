@@ -334,7 +334,7 @@ export class CallStage implements Stage, Caller {
   account(): void {
     let pooling = 0
     if (this.#pools) for (let slot = this.#slots.first; slot !== null; slot = slot.next) if (slot.pooling) pooling += 1
-    const free = this.#meter.account(this.#lines.limit(), this.#slots.size, pooling, this.#reason)
+    const free = this.#meter.account(this.#core.loopMs, this.#lines.limit(), this.#slots.size, pooling, this.#reason)
     if (free === 0) return
     const ready = this.#lines.queued + this.#lines.due
     const key = this.#lanes?.waiting ?? 0

@@ -157,7 +157,6 @@ export class Engine {
     if (nowMs < this.#core.nowMs) return
     this.#core.nowMs = nowMs
     this.#core.loopMs = nowMs
-    for (const stage of this.#flow.stages) stage.advance(nowMs)
   }
 
   pause(paused: boolean): void {

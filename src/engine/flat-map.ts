@@ -53,7 +53,8 @@ export class FlatMapStage implements Stage {
     this.#meter.clock.advance(nowMs)
   }
 
-  step(_nowMs: number): boolean {
+  step(nowMs: number): boolean {
+    this.advance(nowMs)
     const core = this.#core
     let moved = false
     for (;;) {

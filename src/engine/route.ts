@@ -51,6 +51,7 @@ export class RouteStage implements Stage {
   }
 
   step(nowMs: number): boolean {
+    this.advance(nowMs)
     let moved = this.#handOver(nowMs)
     for (;;) {
       this.#reason = this.#guard()

@@ -62,10 +62,11 @@ export class Segment implements Stage {
     for (const step of this.steps) step.clock.advance(nowMs)
   }
 
-  step(_nowMs: number): boolean {
+  step(nowMs: number): boolean {
     const core = this.#core
-    if (this.#turnLoopMs !== core.loopMs) {
-      this.#turnLoopMs = core.loopMs
+    if (this.#turnLoopMs !== nowMs) {
+      this.advance(nowMs)
+      this.#turnLoopMs = nowMs
       this.#turnMs = 0
     }
     let moved = false

@@ -308,7 +308,7 @@ export class SinkStage implements Stage, Writer {
   }
 
   account(): void {
-    const free = this.#meter.account(this.#limit, this.#writes.size, 0, this.#reason)
+    const free = this.#meter.account(this.#core.loopMs, this.#limit, this.#writes.size, 0, this.#reason)
     if (free > 0)
       this.#meter.free(free, 0, this.#queue.size + this.#againRecords, this.#reason, this.#lanes?.waiting ?? 0, 0)
   }

@@ -43,6 +43,7 @@ export function takeSnapshot(core: Core, flow: Flow, intakes: readonly Intake[])
   const perSecond = admission.throughput.perSecond
   const seconds = (records: number): number | null => (records === 0 ? 0 : perSecond ? records / perSecond : null)
   const limit = admission.limit()
+  for (const stage of flow.stages) stage.advance(core.loopMs)
   let oldestOpenMs: number | null = null
   for (const intake of intakes) oldestOpenMs = earlier(oldestOpenMs, intake.oldestOpenMs())
   const held = intakes.map(({ source, heldRecords, heldBytes }) =>

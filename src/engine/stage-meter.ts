@@ -27,11 +27,12 @@ export class StageMeter {
   #overloaded = 0
   #failed = 0
   #timeouts = 0
-  /** Those with attempts that ended in this loop, but for the one that is counted at the moment. */
+  /** The first `#endedWaves` of these have attempts that ended in this loop; the array is kept, so that it is not grown each time. */
   readonly #waves: Wave[] = []
-  #wave: Wave | null = null
-  #endedOfWave = 0
+  #endedWaves = 0
   #endedMs = 0
+  /** At the last account no slot was free. */
+  #isFull = false
 
   /** `latency`: where the durations go. */
   constructor(slots: number, nowMs: number, latency = new Histogram()) {
@@ -47,34 +48,24 @@ export class StageMeter {
 
   /** An attempt of a wave ended. Those that end in one loop are mostly of one wave, and then only counted. */
   ended(wave: Wave, nowMs: number): void {
-    if (wave !== this.#wave) this.#turnTo(wave, nowMs)
-    this.#endedOfWave += 1
+    if (wave.ended === 0) this.#endedOf(wave, nowMs)
+    wave.ended += 1
   }
 
-  #turnTo(wave: Wave, nowMs: number): void {
-    this.#keepCount()
-    this.#wave = wave
+  #endedOf(wave: Wave, nowMs: number): void {
+    this.#waves[this.#endedWaves] = wave
+    this.#endedWaves += 1
     this.#endedMs = nowMs
   }
 
-  #keepCount(): void {
-    const wave = this.#wave
-    if (wave === null) return
-    if (wave.ended === 0) this.#waves.push(wave)
-    wave.ended += this.#endedOfWave
-    this.#endedOfWave = 0
-    this.#wave = null
-  }
-
-  /** Of the loop that is over. */
+  /** What ended in the loop that is over. */
   #measure(): void {
-    if (this.#wave === null) return
-    this.#keepCount()
-    for (const wave of this.#waves) {
+    for (let at = 0; at < this.#endedWaves; at += 1) {
+      const wave = this.#waves[at] as Wave
       this.took(this.#endedMs - wave.startedMs, wave.records, wave.ended, wave.beside)
       wave.ended = 0
     }
-    this.#waves.length = 0
+    this.#endedWaves = 0
   }
 
   /** So many slots were busy for so long each, with so many records each, begun beside so many others. */
@@ -100,13 +91,18 @@ export class StageMeter {
   }
 
   /**
-   * At the end of each loop: what the slots do from now on, and the guard that stopped the loop. Returns how many slots
-   * are free: the stage then says with `free` what holds them back.
+   * At the end of each loop: what the slots do from its beginning on, and the guard that stopped it. Returns how many
+   * slots are free: the stage then says with `free` what holds them back.
    */
-  account(limit: number, inFlight: number, pooling: number, gate: string): number {
+  account(nowMs: number, limit: number, inFlight: number, pooling: number, gate: string): number {
     this.#measure()
-    this.reasons.set(gate, this.clock.atMs)
+    this.reasons.set(gate, nowMs)
     const { counts } = this.clock
+    const isFull = inFlight >= limit
+    // All slots do what they did: they are charged once that changes.
+    if (isFull && this.#isFull && counts[AWAIT] === inFlight - pooling && counts[POOL] === pooling) return 0
+    this.#isFull = isFull
+    this.clock.advance(nowMs)
     counts[AWAIT] = inFlight - pooling
     counts[POOL] = pooling
     // One by one: `fill` is a call out of compiled code, and takes longer than all the rest.

@@ -16,7 +16,7 @@ export interface Inlet {
 
 export interface Stage extends Inlet {
   readonly name: string
-  /** Charges the time since the last loop to the slots' states. */
+  /** Charges the time until then to what the slots are doing, for somebody who looks; a stage that changes does it by itself. */
   advance(nowMs: number): void
   /** Moves what can be moved; true when something did. */
   step(nowMs: number): boolean

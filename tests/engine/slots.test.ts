@@ -16,15 +16,15 @@ describe('the waves of a stage', () => {
     // Nothing has measured the first wave yet, and of the second one an attempt goes on.
     start(3)
     slots.take(newItem(partition, 0), slots.waveOf(2, 3))
-    meter.account(5, 3, 0, 'idle')
+    meter.account(3, 5, 3, 0, 'idle')
     for (const nowMs of [4, 5, 6]) {
       start(nowMs)
-      meter.account(5, 4, 0, 'idle')
+      meter.account(nowMs, 5, 4, 0, 'idle')
     }
     expect(stays.startedMs).toBe(2)
     slots.release(stays)
     meter.ended(stays.wave, 10)
-    meter.account(5, 4, 0, 'idle')
+    meter.account(10, 5, 4, 0, 'idle')
     const { durations } = meter.status('call', 'call', 'idle', 4, 5)
     expect(durations).toMatchObject({ count: 2, ms: 3 - 1 + (10 - 2) })
   })
@@ -42,9 +42,24 @@ describe('the waves of a stage', () => {
       meter.ended(slot.wave, (turn + 1) ** 2)
       ms += (turn + 1) ** 2 - turn * turn
       slots.release(slot)
-      meter.account(1, 0, 0, 'idle')
+      meter.account((turn + 1) ** 2, 1, 0, 0, 'idle')
     }
     expect(meter.status('call', 'call', 'idle', 0, 1).durations).toMatchObject({ count: 100, ms })
     expect(waves.size).toBe(3)
+  })
+})
+
+describe('a stage that stays full', () => {
+  test('is charged once it changes, or when somebody looks', () => {
+    const slots = 2
+    const meter = new StageMeter(slots, 0)
+    const awaited = (): number => meter.status('call', 'call', 'concurrency', slots, slots).states.AWAIT * 1000
+    for (let nowMs = 0; nowMs <= 10; nowMs += 1) meter.account(nowMs, slots, slots, 0, 'concurrency')
+    meter.clock.advance(10)
+    expect(awaited()).toBeCloseTo(slots * 10)
+    for (let nowMs = 11; nowMs <= 20; nowMs += 1) meter.account(nowMs, slots, slots, 0, 'concurrency')
+    meter.account(20, slots, 1, 0, 'idle')
+    meter.clock.advance(30)
+    expect(awaited()).toBeCloseTo(slots * 20 + 10)
   })
 })
