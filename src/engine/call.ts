@@ -20,11 +20,12 @@ import { Lanes } from './lanes.ts'
 import type { LimiterPool } from './limiter-pool.ts'
 import { changeRate, type PresentStageLimits, type StageLimits } from './limits.ts'
 import { Outbox } from './outbox.ts'
-import { type Place, place, waitForCalls } from './place.ts'
+import { type Place, place } from './place.ts'
 import { Retries } from './retries.ts'
 import { type Caller, type Slot, SlotList } from './slots.ts'
 import type { Inlet, Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
+import { waitForCalls } from './waits.ts'
 import type { Wave } from './wave.ts'
 
 /** How long an aborted handler may take to settle before its slot is given away. */
@@ -131,10 +132,11 @@ export class CallStage implements Stage, Caller {
       for (let left = this.#rate === null ? this.#lines.inARow(line) : 1; left > 0; ) {
         const rows = this.#rate === null ? this.#lines.shiftRows(line, left) : null
         if (rows !== null) {
-          const begun = this.#startRows(line, rows, count, nowMs)
+          this.#startRows(line, rows, count, nowMs)
+          const begun = rows.end - rows.start
           count += begun
           first += begun
-          left -= rows.end - rows.start
+          left -= begun
           continue
         }
         left -= 1
@@ -193,8 +195,8 @@ export class CallStage implements Stage, Caller {
     return this.#fill(item, wave, line, retry, nowMs)
   }
 
-  /** Starts rows in a row, whose slots go into `#started` from place `at` on; returns how many. */
-  #startRows(line: CallLine, { chunk, start, end, bytes }: RowRun, at: number, nowMs: number): number {
+  /** Starts all of these; their slots go into `#started` from place `at` on. */
+  #startRows(line: CallLine, { chunk, start, end, bytes }: RowRun, at: number, nowMs: number): void {
     const wave = this.#slots.waveOf(1, nowMs)
     for (let place = start; place < end; place += 1) {
       const { free } = this.#slots
@@ -204,7 +206,6 @@ export class CallStage implements Stage, Caller {
       this.#started[at + place - start] = this.#fill(item, wave, line, false, nowMs)
     }
     this.#inFlightBytes += bytes
-    return end - start
   }
 
   #fill(item: Item, wave: Wave, line: CallLine, retry: boolean, nowMs: number): Slot {

@@ -21,7 +21,7 @@ import type { Inlet } from './stage.ts'
 const PULL_RECORDS = 4096
 /** Of the commit's metadata space: beyond it a partition takes in no more until its done-ahead set has shrunk. */
 const METADATA_FULL_AT = 0.75
-/** So far apart are commits that only the number of their records calls for: one costs as much as hundreds of records. */
+/** So far apart are commits that only the number of their records calls for: each is a request to the broker. */
 const COUNTED_APART_MS = 50
 const COMMIT_RETRY_MS = 100
 const MAX_COMMIT_RETRY_MS = 5000

@@ -15,6 +15,7 @@ export interface Proposal {
   readonly committing: Committing[]
 }
 
+/** What a commit stores of a partition; of what is done ahead as much as fits into the metadata. */
 export function positionOf({ name, epoch, ledger }: Partition, metadataBytes: number): Position {
   return { partition: name, epoch, nextOffset: ledger.nextOffset, doneAhead: ledger.doneAhead(metadataBytes) }
 }

@@ -10,7 +10,6 @@ import type { WriteOutcome, WriteResult } from '../model/connector.ts'
 import { classify, type HeadgateError } from '../model/errors.ts'
 import type { SinkPlan } from '../model/plan.ts'
 import type { StageStatus } from '../model/status.ts'
-import { formatCount } from '../model/units.ts'
 import { retryAfterOf } from './attempt.ts'
 import { Chunk } from './chunk.ts'
 import { ChunkQueue } from './chunk-queue.ts'
@@ -25,6 +24,7 @@ import type { Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
 import { TimerHeap } from './timer-heap.ts'
 import { type SinkSide, TransactedWrites } from './transacted-writes.ts'
+import { waitForRecords } from './waits.ts'
 import { Write } from './write.ts'
 
 /** Items to be written again once they are due. */
@@ -344,7 +344,7 @@ export class SinkStage implements Stage, Writer {
   /** What a drain waits for here, in words; null when nothing. */
   waitingFor(): string | null {
     const waiting = this.#queue.size + this.#againRecords + this.#inFlightRecords + (this.#held?.records ?? 0)
-    return waiting === 0 ? null : `${formatCount(waiting, 'record')} for sink '${this.name}' (${this.#reason})`
+    return waitForRecords(this.name, waiting, this.#reason)
   }
 
   places(): Place[] {

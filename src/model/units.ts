@@ -35,8 +35,8 @@ const PLAIN = /^(-?\d+)(\.\d{1,6})?$/
 let grouped: Intl.NumberFormat | null = null
 
 /**
- * `10000` → `10,000`; at most six digits after the point. Most numbers do without `Intl`, whose tables take seven
- * megabytes of memory once they are touched.
+ * `10000` → `10,000`; at most six digits after the point. Most numbers do without `Intl`, whose large tables
+ * are loaded once they are touched.
  */
 export function formatNumber(value: number): string {
   const [, whole, rest = ''] = PLAIN.exec(Object.is(value, -0) ? '' : String(value)) ?? []

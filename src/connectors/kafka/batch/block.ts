@@ -12,8 +12,8 @@ const FIELDS = 5
 /** Where a record of the old formats, which know no headers, has them. */
 const NOWHERE = -1
 /**
- * The class that buffers are of, which `Buffer` names as its species: made directly, a view takes a third of the time
- * that `subarray` does, and values are most of what is made here.
+ * The class that buffers are of, which `Buffer` names as its species: made directly, a view takes less time
+ * than with `subarray`, and values are most of what is made here.
  */
 const View = (
   Buffer as unknown as { [Symbol.species]: new (memory: ArrayBufferLike, at: number, bytes: number) => Buffer }

@@ -132,16 +132,16 @@ export class Connection implements Channel {
   }
 
   #open(host: string, port: number): Socket {
-    let shared = Buffer.allocUnsafeSlow(READ_BYTES)
+    const usual = Buffer.allocUnsafeSlow(READ_BYTES)
+    let large: Buffer | null = null
     const onread: NonNullable<NetConnectOpts['onread']> = {
       buffer: () => {
         const { open, lastOwnBytes } = this.#pieces
         if (open !== null && open.length >= READ_IN_PLACE_BYTES) return open
-        if (shared.length < READ_MANY_BYTES && lastOwnBytes > 0 && lastOwnBytes <= READ_MANY_BYTES / 2)
-          shared = Buffer.allocUnsafeSlow(READ_MANY_BYTES)
-        return lastOwnBytes > READ_MANY_BYTES / 2 ? shared.subarray(0, READ_BYTES) : shared
+        if (lastOwnBytes === 0 || lastOwnBytes > READ_MANY_BYTES / 2) return usual
+        return (large ??= Buffer.allocUnsafeSlow(READ_MANY_BYTES))
       },
-      callback: (bytes, buffer) => this.#read(bytes, buffer.buffer === shared.buffer ? shared : null),
+      callback: (bytes, buffer) => this.#read(bytes, buffer === usual ? usual : buffer === large ? large : null),
     }
     const { tls } = this.#settings
     return tls === null
