@@ -8,7 +8,6 @@ import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { HeadgateError } from '../../model/errors.ts'
 import { type Logger, SILENT_LOGGER } from '../../model/logger.ts'
-import { loadChecksum } from './checksum.ts'
 import { checkDataFile, makeDirectory } from './data-file.ts'
 import { type Bytes, type Environment, openEnvironment } from './environment.ts'
 import { storageError } from './storage-error.ts'
@@ -125,7 +124,6 @@ export async function openStore(directory: string, options: StoreOptions = {}): 
     path = resolve(directory)
     makeDirectory(path)
     path = realpathSync(path)
-    await loadChecksum()
     await closing.get(path)
     const known = stores.get(path)
     if (known) return known.retain()

@@ -1,12 +1,9 @@
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { draft } from '../../../src/connectors/log/append.ts'
 import { Batch, batchFault, batchHead, type LogRecord } from '../../../src/connectors/log/batch.ts'
-import { loadChecksum } from '../../../src/connectors/log/checksum.ts'
 import { BATCH_BYTES, BATCH_RECORDS, type Draft, encodeBatches } from '../../../src/connectors/log/encode.ts'
 import { runs } from '../../fixtures/long.ts'
-
-beforeAll(loadChecksum)
 
 const made = (key: string | null, value: Uint8Array | string, headers = {}, timestampMs = 1): Draft =>
   draft(key, value, headers, timestampMs, null, Number.POSITIVE_INFINITY)
