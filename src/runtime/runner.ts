@@ -21,7 +21,7 @@ import type { World } from './world.ts'
 /** How long a pull may wait for a first record. Records that arrive end it at once. */
 const PULL_WAIT_MS = 1000
 /** The event loop gets a turn at least this often, however fast handlers settle. */
-const ROUND_MS = 10
+const ROUND_MS = 1
 const REOPEN_BASE_MS = 100
 const REOPEN_MAX_MS = 5000
 
@@ -106,15 +106,20 @@ export class Runner implements CallHost {
   // ── What happens, from the world ─────────────────────────────────────────
 
   /** Queues an input; the engine hears of it in the next turn. */
-  input(apply: () => void): void {
+  input(apply: () => void, atOnce = false): void {
     this.#inputs.push(apply)
-    this.#schedule()
+    this.#schedule(atOnce)
+  }
+
+  /** The pull or write that was begun in the turn at `turnMs` has been answered. */
+  #answered(turnMs: number, apply: () => void): void {
+    this.input(apply, turnMs === this.#turnMs)
   }
 
   settled(slot: Slot): void {
     this.#settledSlots[this.#settled] = slot
     this.#settled += 1
-    this.#schedule()
+    this.#schedule(this.#settlesAtOnce)
   }
 
   pooling(slot: Slot, waiting: boolean): void {
@@ -200,13 +205,13 @@ export class Runner implements CallHost {
 
   /**
    * The next turn is taken at the end of this round of the event loop, with all that the round brings: timers and
-   * sockets answer one by one, and a turn for each costs more than the calls. Only handlers that settle without the
-   * event loop do not wait for it.
+   * sockets answer one by one, and a turn for each costs more than the calls. Only what is answered `atOnce`, without the
+   * event loop, does not wait for it.
    */
-  #schedule(): void {
+  #schedule(atOnce: boolean): void {
     if (this.#scheduled || this.#ended) return
     this.#scheduled = true
-    if (this.#settlesAtOnce && this.#world.nowMs() - this.#roundMs < ROUND_MS) void MICROTASK.then(this.#pump)
+    if (atOnce && this.#world.nowMs() - this.#roundMs < ROUND_MS) void MICROTASK.then(this.#pump)
     else setImmediate(this.#pumpInNewRound)
   }
 
@@ -253,7 +258,7 @@ export class Runner implements CallHost {
   #setTimer(): void {
     const wakeMs = this.engine.wakeMs()
     if (wakeMs <= this.engine.nowMs) {
-      this.#schedule()
+      this.#schedule(this.#settlesAtOnce)
       return
     }
     // A timer that fires early does no harm; one that fires late does.
@@ -293,12 +298,13 @@ export class Runner implements CallHost {
 
   async #write(stage: Writer, write: Write): Promise<void> {
     const shared = this.#writeSignals.take()
+    const turnMs = this.#turnMs
     const startedMs = this.#world.nowMs()
     try {
       const written = stage.plan.sink.write(write as SinkBatch<unknown> as SinkBatch<never>, shared.controller.signal)
       this.engine.ranWrite(stage, write, this.#world.nowMs() - startedMs)
       const result = await written
-      this.input(() => this.engine.wrote(stage, write, result))
+      this.#answered(turnMs, () => this.engine.wrote(stage, write, result))
     } catch (thrown) {
       this.log.warn({ sink: stage.name, records: write.records }, `a write failed: ${describe(thrown)}`)
       this.input(() => this.engine.wrote(stage, write, { threw: thrown }))
@@ -312,10 +318,11 @@ export class Runner implements CallHost {
     const signals = this.#pullSignals[index]!
     const shared = signals.take()
     const { signal } = shared.controller
+    const turnMs = this.#turnMs
     try {
       const pulled: Pulled = await source.pull({ credit, paused, waitMs: PULL_WAIT_MS, signal })
       this.#reopenings[index] = 0
-      this.input(() => this.engine.pulled(index, pulled, source.held()))
+      this.#answered(turnMs, () => this.engine.pulled(index, pulled, source.held()))
     } catch (thrown) {
       this.#pullFailed(index, classify(thrown))
     } finally {

@@ -40,7 +40,8 @@ it('calls that are answered in one round of the event loop go on together', asyn
   expect(writes).toEqual([CALLS])
 })
 
-it('calls that settle without the event loop do not wait for it', async () => {
+/** How often the event loop went round while `run` was under way. */
+async function roundsOf(run: () => Promise<unknown>): Promise<number> {
   let rounds = 0
   let counting = true
   const count = (): void => {
@@ -48,13 +49,33 @@ it('calls that settle without the event loop do not wait for it', async () => {
     if (counting) setImmediate(count)
   }
   setImmediate(count)
-  const many = Array.from({ length: 3000 }, (_, index) => index)
-  const { sink } = countingSink()
-  await pipeline('at-once')
-    .from(memory.source(many))
-    .call('settle', async (value: number) => value, { concurrency: 4, order: 'none' })
-    .to(sink)
-    .run()
+  await run()
   counting = false
+  return rounds
+}
+
+const many = Array.from({ length: 3000 }, (_, index) => index)
+
+it('calls that settle without the event loop do not wait for it', async () => {
+  const rounds = await roundsOf(() =>
+    pipeline('at-once')
+      .from(memory.source(many))
+      .call('settle', async (value: number) => value, { concurrency: 4, order: 'none' })
+      .to(countingSink().sink)
+      .run(),
+  )
   expect(rounds).toBeLessThan(many.length / 4)
+})
+
+it('pulls and writes that are answered without the event loop do not wait for it', async () => {
+  const credit = 10
+  const { sink, writes } = countingSink()
+  const rounds = await roundsOf(() =>
+    pipeline('credit', { admission: { records: credit } })
+      .from(memory.source(many))
+      .to(sink)
+      .run(),
+  )
+  expect(writes.length).toBeGreaterThanOrEqual(many.length / credit)
+  expect(rounds).toBeLessThan(many.length / credit)
 })
