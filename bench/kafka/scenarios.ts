@@ -164,7 +164,7 @@ export function scenarios(scale: number): readonly Scenario[] {
     }
     return {
       name: `exactly-once, transactions of ${length}`,
-      topic: of('small'),
+      topic: of('fewer'),
       to: of('copies'),
       smoke: transactionMs === 100,
       sides: { headgate: { ...work, transactionMs }, [AT_LEAST_ONCE]: work },

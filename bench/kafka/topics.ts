@@ -71,8 +71,11 @@ export function topics(scale: number): Readonly<Record<string, Topic>> {
     return { name: `bench-${name}-${records}`, records, bytes, key }
   }
   return {
-    small: topic('100b', 1_000_000, 100, none),
-    kilobyte: topic('1kb', 1_000_000, 1_000, none),
+    // Enough to take seconds: what is compared is the pace of consumers that run for days, and not how they start.
+    small: topic('100b', 4_000_000, 100, none),
+    kilobyte: topic('1kb', 2_000_000, 1_000, none),
+    // Slower work on the like.
+    fewer: topic('100b-fewer', 1_000_000, 100, none),
     zipf: topic('zipf', 200_000, 100, zipf(ZIPF_EXPONENT)),
     hotKey: topic('hot-key', 10_000, 100, zipf(USUAL_EXPONENT)),
     many: topic('many-keys', 200_000, 100, many),
