@@ -3,6 +3,7 @@
  * make it worse. Each is turned in the capacity model, so what it says is what the smallest bound says then.
  */
 import type { Advice, CauseKind, Knob, Setting } from '../model/diagnosis.ts'
+import { formatNumber } from '../model/units.ts'
 import { heldByRepeats, isShared, predict, type Turn } from './capacity.ts'
 import type { Facts, StageFacts } from './facts.ts'
 import type { Finding } from './finding.ts'
@@ -92,7 +93,7 @@ function sentence(
 }
 
 function figure(value: number): string {
-  return Number(value.toPrecision(3)).toLocaleString('en-US')
+  return formatNumber(Number(value.toPrecision(3)))
 }
 
 function* stageProposals(facts: Facts, stage: StageFacts, finding: Finding): Generator<Proposal> {

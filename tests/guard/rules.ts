@@ -91,6 +91,10 @@ export const PURE_BANS: readonly Ban[] = [
   RANDOMNESS,
   { what: 'a timer', pattern: /\bqueueMicrotask\b|\bnextTick\b/g },
   { what: 'a date (its text depends on where it runs)', pattern: /\bnew\s+Date\b/g },
+  {
+    what: 'text for a locale (its tables are megabytes; formatNumber does without them)',
+    pattern: /\btoLocaleString\b/g,
+  },
   { what: 'async', pattern: /(?<![\w$.])async\b(?!\s*[:?,})=.])/g },
   { what: 'await', pattern: /(?<![\w$.])await\b(?!\s*[:?,})=.])/g },
   { what: 'a lazy import', pattern: /\bimport\s*\(/g },
