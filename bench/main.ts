@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { anchor } from './anchor.ts'
 import { killedApi } from './console/killed-api.ts'
+import { SHARE, shareOfLooks } from './console/share.ts'
 import { bench as consoleBench } from './console.ts'
 import { doctorBench } from './doctor.ts'
 import { bench as engine } from './engine.ts'
@@ -184,7 +185,9 @@ async function runConsole(repeats: number, only: string): Promise<Result[]> {
   const rows = consoleBench.rows.some((row) => row.name.includes(only))
     ? await runRows(consoleBench, repeats, only)
     : []
-  return 'a killed API is shown'.includes(only) ? [...rows, await killedApi(repeats)] : rows
+  if (SHARE.includes(only)) rows.push(await shareOfLooks(repeats))
+  if ('a killed API is shown'.includes(only)) rows.push(await killedApi(repeats))
+  return rows
 }
 
 interface RowValues {

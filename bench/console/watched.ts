@@ -9,7 +9,7 @@ import { all, counting } from '../engine/workload.ts'
 import type { Contender } from '../harness.ts'
 import { loadHeadgate, loadMeter } from '../headgate.ts'
 
-const LOOK_EVERY_MS = 500
+export const LOOK_EVERY_MS = 500
 const TURNS = { count: 24, seconds: 2 }
 
 let patched: Promise<void> | undefined
