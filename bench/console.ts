@@ -32,6 +32,14 @@ export const bench: Bench = {
       goals: { 'nobody looks': 1 / 1.01 },
       inTurns: 'nobody looks',
     },
+    {
+      name: 'a meter and a doctor: the measurement itself',
+      unit: 'records/s',
+      headgate: 'unwatched',
+      peers: { 'the same again': 'unwatched' },
+      goals: {},
+      inTurns: 'the same again',
+    },
   ],
   async contender(key) {
     const { consoleSide } = await import('./console/sides.ts')
