@@ -115,14 +115,12 @@ export class Intake {
       return
     }
     const paused = new Set<string>()
-    let records = Math.min(
-      PULL_RECORDS,
-      sharers > 1 ? Math.max(1, Math.floor(credit.records / sharers)) : credit.records,
-    )
-    const free = records
+    const share = sharers > 1 ? Math.max(1, Math.floor(credit.records / sharers)) : credit.records
+    const most = Math.min(PULL_RECORDS, share)
+    let records = most
     let open = 0
     for (const partition of this.partitions.values()) {
-      const reason = this.#whyPaused(partition, free)
+      const reason = this.#whyPaused(partition, share)
       if (reason !== null) {
         paused.add(partition.name)
         this.#reason = reason
@@ -133,7 +131,7 @@ export class Intake {
     }
     if (open === 0) return
     const worthwhile = Math.min(CHUNK_RECORDS, core.admission.limit().records / 8)
-    if (records < worthwhile && core.counts.inFlight > 0 && records === free) {
+    if (records < worthwhile && core.counts.inFlight > 0 && records === most) {
       this.#reason = core.admission.reason()
       return
     }
@@ -147,7 +145,7 @@ export class Intake {
   /** A pull may wait long for the partitions that it includes; one that it left out must not wait with it. */
   #endStalePull(): void {
     if (this.#leftOut.size === 0 || this.#target.room() <= 0) return
-    const free = Math.min(PULL_RECORDS, (this.#granted?.records ?? 0) + (this.#core.admission.credit()?.records ?? 0))
+    const free = (this.#granted?.records ?? 0) + (this.#core.admission.credit()?.records ?? 0)
     for (const name of this.#leftOut) {
       const partition = this.partitions.get(name)
       if (partition === undefined || this.#whyPaused(partition, free) !== null) continue
@@ -180,8 +178,10 @@ export class Intake {
       partition.ledger.doneAheadBytesBound > metadataBytes * METADATA_FULL_AT
     )
       return 'metadata'
-    // Dynamic threshold (Choudhury and Hahne, 1998): no fixed share is wasted, and none can take everything.
-    if (this.partitions.size > 1 && partition.inFlight > Math.min(freeRecords * PARTITION_SHARE, MOST_OF_PARTITION))
+    // Dynamic threshold (Choudhury and Hahne, 1998): no fixed share is wasted, and none can take everything. What is in a
+    // transaction is done and stays in flight until it ends: that it is much holds nobody up.
+    const most = this.#core.transaction === null ? MOST_OF_PARTITION : Number.POSITIVE_INFINITY
+    if (this.partitions.size > 1 && partition.inFlight > Math.min(freeRecords * PARTITION_SHARE, most))
       return 'partition-share'
     return null
   }

@@ -93,6 +93,16 @@ describe('promise 11: each output becomes visible exactly once, together with th
     for (const { nowMs } of worlds) expect(nowMs).toBeLessThan(2 * slow.intervalMs + 1000)
   })
 
+  test('with much admission: a transaction is as long as was asked for, whatever it holds of one partition', () => {
+    const slow = { ...TRANSACTION, intervalMs: 60_000, records: 1_000_000 }
+    const admission = { records: 100_000, bytes: 2 ** 40, residenceMs: 2 ** 31 - 1, uncommittedRecords: 1e6 }
+    const options = { admission, transaction: slow, partitions: 2, records: 20_000 }
+    const worlds = runAll(options, (topology) => ({ stages: [], end: topology.sink('none') }))
+    // The first one ends early: it is not known yet how much may be in flight.
+    for (const { transactions, nowMs } of worlds)
+      expect(transactions!.commits).toBeLessThanOrEqual(1 + Math.ceil(nowMs / slow.intervalMs))
+  })
+
   test('in random topologies under random faults', () => {
     for (let seed = 1; seed <= TOPOLOGIES; seed += 1) {
       const { plan, faults, ...rest } = randomScenario(seed)
