@@ -44,8 +44,9 @@ function decodeUtf8(raw: Uint8Array): string {
 }
 
 function checkDepth(text: string, maxDepth: number): void {
-  // Most documents open so few arrays and objects that they cannot be deeper; looking for these is far cheaper.
-  if (text.length <= maxDepth || opensAtMost(text, maxDepth)) return
+  // Each level is opened and closed, so a short text is not deeper unless it is no JSON. Most others open so few arrays
+  // and objects that they cannot be deeper; looking for these is far cheaper.
+  if (text.length < 2 * (maxDepth + 1) || opensAtMost(text, maxDepth)) return
   let depth = 0
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charCodeAt(at)
