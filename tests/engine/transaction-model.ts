@@ -27,6 +27,8 @@ export class TransactionModel {
   /** Transactions that became visible, and those that did not. */
   commits = 0
   aborts = 0
+  /** Outputs of the largest one. */
+  mostOutputs = 0
 
   constructor(brokers: readonly Broker[]) {
     this.#brokers = brokers
@@ -65,6 +67,7 @@ export class TransactionModel {
           throw new HeadgateError('HG_COMMIT_FAILED', `${name} is not at epoch ${epoch} any more`)
         }
     this.commits += 1
+    this.mostOutputs = Math.max(this.mostOutputs, outputs.length)
     for (const { id, apply } of outputs) {
       if (this.#visible.has(id) && (letters === 'once' || !id.startsWith('a dead letter')))
         throw new Violation(`promise 11: ${id} becomes visible a second time`)
