@@ -10,8 +10,7 @@ import type { Contender } from '../harness.ts'
 import { loadHeadgate, loadMeter } from '../headgate.ts'
 
 export const LOOK_EVERY_MS = 500
-/** Short, because the machine's pace changes from second to second. */
-const TURNS = { count: 48, seconds: 1 }
+const TURNS = { count: 24, seconds: 2 }
 
 let patched: Promise<void> | undefined
 /** Whether the meter of the next pipeline starts: both sides run the same code, compiled once. */
