@@ -74,7 +74,7 @@ export function topics(scale: number): Readonly<Record<string, Topic>> {
     // Enough to take seconds: what is compared is the pace of consumers that run for days, and not how they start.
     small: topic('100b', 4_000_000, 100, none),
     kilobyte: topic('1kb', 2_000_000, 1_000, none),
-    // Slower work on the like.
+    // For work that takes longer.
     fewer: topic('100b-fewer', 1_000_000, 100, none),
     zipf: topic('zipf', 200_000, 100, zipf(ZIPF_EXPONENT)),
     hotKey: topic('hot-key', 10_000, 100, zipf(USUAL_EXPONENT)),

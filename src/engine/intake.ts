@@ -27,7 +27,7 @@ const COMMIT_RETRY_MS = 100
 const MAX_COMMIT_RETRY_MS = 5000
 /** One partition may use this many times the free budget, up to a bound: several stuck ones leave room for another. */
 const PARTITION_SHARE = 2
-const MOST_OF_PARTITION = 4096
+export const MOST_OF_PARTITION = 4096
 
 export class Intake {
   readonly index: number

@@ -111,7 +111,7 @@ export class Runner implements CallHost {
     this.#schedule(atOnce)
   }
 
-  /** The pull or write that was begun in the turn at `turnMs` has been answered. */
+  /** The pull or write of the turn at `turnMs` is answered; with no turn since then it did not need the event loop. */
   #answered(turnMs: number, apply: () => void): void {
     this.input(apply, turnMs === this.#turnMs)
   }

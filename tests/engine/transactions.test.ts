@@ -3,6 +3,7 @@
  * being done. The oracle checks the other promises at every step as well. `HEADGATE_LONG=1` tries more seeds and records.
  */
 import { describe, expect, test } from 'vitest'
+import { MOST_OF_PARTITION } from '../../src/engine/intake.ts'
 import type { FlowPlan, TransactionPlan } from '../../src/model/plan.ts'
 import { LONG } from '../fixtures/long.ts'
 import type { Faults } from './faults.ts'
@@ -14,8 +15,6 @@ const SEEDS = LONG ? [1, 2, 3, 4, 5] : [1]
 const RECORDS = LONG ? 300 : 90
 const TOPOLOGIES = LONG ? 200 : 5
 const PATIENT = { timeout: LONG ? 600_000 : 120_000 }
-/** Of a partition beside others, where there are no transactions (`intake.ts`). */
-const MOST_OF_PARTITION = 4096
 const TRANSACTION: TransactionPlan = { intervalMs: 100, records: 100, id: null, timeoutMs: 10_000 }
 
 const DOWNSTREAM: Partial<Faults> = {
