@@ -236,9 +236,13 @@ describeKafka('segments from before Kafka 0.11', () => {
     await admin.createTopics({ topics: FORMATS.map(({ magic, how }) => `${magic}-${how}`), partitions: 1, replicas: 1 })
     await admin.close()
     const node = kafka.nodes[0]!
-    const segmentOf = ({ magic, how }: (typeof FORMATS)[number]): string =>
-      join(node.folder, `data/${magic}-${how}-0/00000000000000000000.log`)
-    await vi.waitUntil(() => FORMATS.every((each) => existsSync(segmentOf(each))), { timeout: 30_000 })
+    const fileOf = ({ magic, how }: (typeof FORMATS)[number], name: string): string =>
+      join(node.folder, `data/${magic}-${how}-0/${name}`)
+    const segmentOf = (each: (typeof FORMATS)[number]): string => fileOf(each, '00000000000000000000.log')
+    // Written after the segment, a little later; a log without it is taken for a stray one and put aside.
+    const isWhole = (each: (typeof FORMATS)[number]): boolean =>
+      existsSync(segmentOf(each)) && existsSync(fileOf(each, 'partition.metadata'))
+    await vi.waitUntil(() => FORMATS.every(isWhole), { timeout: 30_000 })
     await node.kill()
     await runJava(KAFKA_3, 'OldSegments', [node.folder, RECORDS])
     for (const each of FORMATS) copyFileSync(join(node.folder, `${each.magic}-${each.how}.log`), segmentOf(each))
