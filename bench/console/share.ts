@@ -1,8 +1,7 @@
 /**
  * What part of its thread's time a pipeline at full speed spends being looked at, by a profile of the thread: the meter's
  * looks at the process and at collections, the doctor's, and somebody who asks for the diagnosis as often as the console
- * does. Beside the row of `watched.ts`, which has what looking does to the rest as well, but no way to tell a part of a
- * percent from a machine whose pace changes by more from second to second.
+ * does. Beside the row of `watched.ts`, which has what looking does to the rest as well.
  */
 import { type Profiler, Session } from 'node:inspector/promises'
 import { callsLookedAt } from '../engine/headgate-sides.ts'

@@ -83,7 +83,7 @@ async function surroundings(): Promise<Surroundings> {
   }
 }
 
-function* naturals(): Generator<number> {
+export function* naturals(): Generator<number> {
   for (let n = 0; ; n += 1) yield n
 }
 

@@ -1,38 +1,83 @@
 /**
- * What looking costs a pipeline at full speed: the meter's looks at the process and at collections, the doctor's, and
- * somebody who asks for status and diagnosis as often as the console does. On the other side nobody looks; Headgate has
- * no option for it, so the meter is kept from starting. What the accounting in the engine costs is the last row of
- * `bench engine`.
+ * What looking costs a pipeline at full speed: the meter's looks at the process, the doctor's, and somebody who asks for
+ * status and diagnosis as often as the console does. On a machine whose pace changes by a tenth from second to second a
+ * part of a percent cannot be told from none, so all of them look `TIMES` as often as they do, and may cost as much more.
+ * It is one pipeline that runs without end: nobody looks for a turn, then all of them look for a turn. Headgate has no
+ * option for either, so the bench holds the meter and its timers. Of what is listened to all the time, collections, four
+ * times as much is heard. What the accounting in the engine costs is the last row of `bench engine`.
  */
-import { callsLookedAt } from '../engine/headgate-sides.ts'
-import { all, counting } from '../engine/workload.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Meter } from '../../src/runtime/meter.ts'
+import type { Running } from '../../src/runtime/start.ts'
+import { CONCURRENCY, settle } from '../engine/workload.ts'
 import type { Contender } from '../harness.ts'
 import { loadHeadgate, loadMeter } from '../headgate.ts'
+import { naturals } from './sides.ts'
 
+export const TIMES = 10
 export const LOOK_EVERY_MS = 500
-const TURNS = { count: 24, seconds: 2 }
+const WARM = 500_000
+const TURNS = { count: 120, seconds: 0.5 }
 
-let patched: Promise<void> | undefined
-/** Whether the meter of the next pipeline starts: both sides run the same code, compiled once. */
-let starts = true
+interface Watched {
+  readonly running: Running
+  readonly meter: Meter
+  /** Records that have completed. */
+  done(): number
+}
+
+let shared: Promise<Watched> | undefined
 
 export async function watchedSide(key: string): Promise<Contender | null> {
   if (key !== 'watched' && key !== 'unwatched') return null
-  const watched = key === 'watched'
-  const headgate = await loadHeadgate()
-  patched ??= makeMeterOptional()
-  await patched
-  const side = counting({ warm: 500_000 }, all, async (values) => {
-    starts = watched
-    return callsLookedAt(headgate, values, watched ? (running) => running.look() : null, LOOK_EVERY_MS)
-  })
-  return { ...side, turns: TURNS }
+  shared ??= endless()
+  const { running, meter, done } = await shared
+  const work = async (n: number): Promise<void> => {
+    const wanted = done() + n
+    running.resume()
+    while (done() < wanted) await sleep(2)
+    running.pause()
+  }
+  const looked = async (n: number): Promise<void> => {
+    withQuickTimers(() => meter.start())
+    const timer = setInterval(() => running.look(), LOOK_EVERY_MS / TIMES)
+    await work(n)
+    clearInterval(timer)
+    meter.stop()
+  }
+  const run = key === 'watched' ? looked : work
+  return { warm: WARM, turns: TURNS, run, finish: async () => void (await running.stop()) }
 }
 
-async function makeMeterOptional(): Promise<void> {
+async function endless(): Promise<Watched> {
+  const { pipeline, memory } = await loadHeadgate()
   const { prototype } = await loadMeter()
   const { start } = prototype
+  let meter: Meter | undefined
   prototype.start = function () {
-    if (starts) start.call(this)
+    meter = this
+    start.call(this)
+  }
+  const sink = memory.sink<number>({ keep: false })
+  const running = await pipeline('bench')
+    .from(memory.source(naturals()))
+    .call('settle', settle, { order: 'none', concurrency: CONCURRENCY })
+    .to(sink)
+    .start()
+  running.pause()
+  if (meter === undefined) throw new Error('the pipeline has not started its meter: say in the bench what does now')
+  meter.stop()
+  return { running: running as Running, meter, done: () => sink.count }
+}
+
+/** What it starts to do every so often it does `TIMES` as often. */
+function withQuickTimers(starts: () => void): void {
+  const real = globalThis.setInterval
+  const quick = (done: () => void, everyMs: number): NodeJS.Timeout => real(done, everyMs / TIMES)
+  globalThis.setInterval = quick as typeof setInterval
+  try {
+    starts()
+  } finally {
+    globalThis.setInterval = real
   }
 }

@@ -37,6 +37,8 @@ export class Collections {
   }
 
   start(): void {
+    this.#ms = 0
+    this.#skips = 0
     this.#sinceMs = this.#clock.now()
     this.#listen()
   }

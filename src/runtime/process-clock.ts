@@ -32,10 +32,13 @@ export class ProcessClock {
   #tickedMs = 0
   #lateMsSeconds = 0
   #read: { readonly figures: Figures; readonly atMs: number } | null = null
-  /** Once stopped: the figures as they were then. */
+  /** While stopped: the figures as they were then. */
   #last: Figures | null = null
 
+  /** Also after `stop`: all sums then begin anew. */
   start(): void {
+    this.#last = null
+    this.#lateMsSeconds = 0
     this.#loop = performance.eventLoopUtilization()
     this.#cpuMs = cpuMs()
     this.#read = null

@@ -70,3 +70,13 @@ test('it listens all the time again once they have become few', () => {
   for (let quarters = 0; quarters < 4; quarters += 1) node.quarter([minor(30)])
   expect(node.collections.ms - before).toBe(120)
 })
+
+test('it begins anew when it is started again, also in the middle of quarters of a second that are left out', () => {
+  const node = new Node()
+  node.quarter(Array.from({ length: 10 }, () => minor(2)))
+  node.collections.stop()
+  node.collections.start()
+  expect(node.collections.ms).toBe(0)
+  node.quarter([minor(3)])
+  expect(node.collections.ms).toBe(3)
+})
