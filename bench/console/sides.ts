@@ -11,9 +11,9 @@ import type { Contender } from '../harness.ts'
 import { loadConsole, loadHeadgate } from '../headgate.ts'
 
 const SLOTS = 64
-const WARM = 300_000
-/** Long enough for several looks: twice a second one is sent to the pages. */
-const TURNS = { count: 30, seconds: 1.5 }
+const WARM = 200_000
+/** Long enough for a look: twice a second one is sent to the pages. Many, since the pace of a machine changes as often. */
+const TURNS = { count: 160, seconds: 0.5 }
 const PAGES: Readonly<Record<string, number | null>> = { 'pages-10': 10, 'pages-0': 0, 'no-console': null }
 
 interface Surroundings {
@@ -39,7 +39,7 @@ export async function consoleSide(key: string): Promise<Contender | null> {
     async run(n) {
       const wanted = done() + n
       running.resume()
-      while (done() < wanted) await sleep(10)
+      while (done() < wanted) await sleep(2)
       running.pause()
     },
     finish: end,
