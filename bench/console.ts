@@ -1,11 +1,14 @@
 /**
  * What the console costs: the pace of a pipeline with ten open pages beside that of the same one with none, and of a
- * console that nobody looks at beside that of none at all; what the meter and the doctor cost a pipeline at full speed;
- * and how long it takes until the console shows that an API was killed. The sides are in `console/`.
+ * console without pages beside that of one that does not look; what the meter and the doctor cost a pipeline at full
+ * speed; and how long it takes until the console shows that an API was killed. The sides are in `console/`.
  */
 
-import { TIMES } from './console/watched.ts'
+import { TIMES } from './console/timers.ts'
 import type { Bench } from './harness.ts'
+
+/** What looks so many times as often may cost as many percent. */
+const ALLOWED = 1 / (1 + 0.01 * TIMES)
 
 export const bench: Bench = {
   name: 'console',
@@ -19,19 +22,19 @@ export const bench: Bench = {
       inTurns: 'none open',
     },
     {
-      name: 'a console that nobody looks at',
+      name: `a console without pages that looks ${TIMES} times as often`,
       unit: 'records/s',
-      headgate: 'pages-0',
-      peers: { 'no console': 'no-console' },
-      goals: { 'no console': 1 / 1.01 },
-      inTurns: 'no console',
+      headgate: 'many-looks',
+      peers: { 'no looks': 'no-looks' },
+      goals: { 'no looks': ALLOWED },
+      inTurns: 'no looks',
     },
     {
       name: `a meter and a doctor that look ${TIMES} times as often`,
       unit: 'records/s',
       headgate: 'watched',
       peers: { 'nobody looks': 'unwatched' },
-      goals: { 'nobody looks': 1 / (1 + 0.01 * TIMES) },
+      goals: { 'nobody looks': ALLOWED },
       inTurns: 'nobody looks',
     },
     {

@@ -1,6 +1,7 @@
 /**
- * One pipeline that runs without end, and a console beside it. A side says how many pages are open while it runs, or that there is no
- * console; a run is over when so many records have completed. The pages live in a process of their own, as browsers do.
+ * One pipeline that runs without end, and a console beside it. A side says how many pages are open while it runs, and how
+ * often the console looks; a run is over when so many records have completed. The pages live in a process of their own,
+ * as browsers do.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,33 +10,40 @@ import { fileURLToPath } from 'node:url'
 import type { Running } from '../../src/runtime/start.ts'
 import type { Contender } from '../harness.ts'
 import { loadConsole, loadHeadgate } from '../headgate.ts'
+import { HeldTimers, TIMES } from './timers.ts'
 
 const SLOTS = 64
 const WARM = 200_000
 /** Long enough for a look: twice a second one is sent to the pages. Many, since the pace of a machine changes as often. */
 const TURNS = { count: 160, seconds: 0.5 }
-const PAGES: Readonly<Record<string, number | null>> = { 'pages-10': 10, 'pages-0': 0, 'no-console': null }
+/** `looks`: times as often as the console does; 0 is what a pipeline without one does. */
+const SIDES: Readonly<Record<string, { readonly pages: number; readonly looks: number }>> = {
+  'pages-10': { pages: 10, looks: 1 },
+  'pages-0': { pages: 0, looks: 1 },
+  'many-looks': { pages: 0, looks: TIMES },
+  'no-looks': { pages: 0, looks: 0 },
+}
 
 interface Surroundings {
   readonly running: Running
   /** Records that have completed. */
   done(): number
-  /** Null: no console either. */
-  setPages(count: number | null): Promise<void>
+  /** How many pages are open from now on, and how many times as often as it would the console looks. */
+  show(pages: number, looks: number): Promise<void>
   end(): Promise<void>
 }
 
 let shared: Promise<Surroundings> | undefined
 
 export async function consoleSide(key: string): Promise<Contender | null> {
-  const pages = PAGES[key]
-  if (pages === undefined) return null
+  const side = SIDES[key]
+  if (side === undefined) return null
   shared ??= surroundings()
-  const { running, done, setPages, end } = await shared
+  const { running, done, show, end } = await shared
   return {
     warm: WARM,
     turns: TURNS,
-    prepare: () => setPages(pages),
+    prepare: () => show(side.pages, side.looks),
     async run(n) {
       const wanted = done() + n
       running.resume()
@@ -57,26 +65,22 @@ async function surroundings(): Promise<Surroundings> {
     .to(sink)
     .start()) as Running
   running.pause()
-  let served: Awaited<ReturnType<typeof serveConsole>> | undefined
+  const timers = new HeldTimers()
+  const served = await timers.hold(() => serveConsole(running, { port: 0, discoverable: false }))
+  const { origin, token } = served
   let open = 0
   const pages = fork(fileURLToPath(new URL('./pages.ts', import.meta.url)), [], { execArgv: process.execArgv })
   return {
     running,
     done: () => sink.count,
-    async setPages(count) {
-      if (count === null) {
-        await served?.close()
-        served = undefined
-        open = 0
-        return
-      }
-      served ??= await serveConsole(running, { port: 0, discoverable: false })
-      if (count !== open) await tell(pages, { count, origin: served.origin, token: served.token })
+    async show(count, looks) {
+      timers.run(looks)
+      if (count !== open) await tell(pages, { count, origin, token })
       open = count
     },
     async end() {
-      await served?.close()
-      served = undefined
+      timers.run(0)
+      await served.close()
       if (pages.connected) pages.disconnect()
       await running.stop()
     },

@@ -1,10 +1,9 @@
 /**
  * What looking costs a pipeline at full speed: the meter's looks at the process, the doctor's, and somebody who asks for
- * status and diagnosis as often as the console does. On a machine whose pace changes by a tenth from second to second a
- * part of a percent cannot be told from none, so all of them look `TIMES` as often as they do, and may cost as much more.
- * It is one pipeline that runs without end: nobody looks for a turn, then all of them look for a turn. Headgate has no
- * option for either, so the bench holds the meter and its timers. Of what is listened to all the time, collections, four
- * times as much is heard. What the accounting in the engine costs is the last row of `bench engine`.
+ * status and diagnosis as often as the console does; all of them `TIMES` as often. It is one pipeline that runs without
+ * end: nobody looks for a turn, then all of them look for a turn. Headgate has no option for either, so the bench holds
+ * the meter and its timers. Of what is listened to all the time, collections, four times as much is heard. What the
+ * accounting in the engine costs is the last row of `bench engine`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Meter } from '../../src/runtime/meter.ts'
@@ -13,8 +12,8 @@ import { CONCURRENCY, settle } from '../engine/workload.ts'
 import type { Contender } from '../harness.ts'
 import { loadHeadgate, loadMeter } from '../headgate.ts'
 import { naturals } from './sides.ts'
+import { HeldTimers, TIMES } from './timers.ts'
 
-export const TIMES = 10
 export const LOOK_EVERY_MS = 500
 const WARM = 500_000
 const TURNS = { count: 120, seconds: 0.5 }
@@ -39,10 +38,14 @@ export async function watchedSide(key: string): Promise<Contender | null> {
     running.pause()
   }
   const looked = async (n: number): Promise<void> => {
-    withQuickTimers(() => meter.start())
-    const timer = setInterval(() => running.look(), LOOK_EVERY_MS / TIMES)
+    const timers = new HeldTimers()
+    await timers.hold(() => {
+      meter.start()
+      setInterval(() => running.look(), LOOK_EVERY_MS)
+    })
+    timers.run(TIMES)
     await work(n)
-    clearInterval(timer)
+    timers.run(0)
     meter.stop()
   }
   const run = key === 'watched' ? looked : work
@@ -68,16 +71,4 @@ async function endless(): Promise<Watched> {
   if (meter === undefined) throw new Error('the pipeline has not started its meter: say in the bench what does now')
   meter.stop()
   return { running: running as Running, meter, done: () => sink.count }
-}
-
-/** What it starts to do every so often it does `TIMES` as often. */
-function withQuickTimers(starts: () => void): void {
-  const real = globalThis.setInterval
-  const quick = (done: () => void, everyMs: number): NodeJS.Timeout => real(done, everyMs / TIMES)
-  globalThis.setInterval = quick as typeof setInterval
-  try {
-    starts()
-  } finally {
-    globalThis.setInterval = real
-  }
 }
