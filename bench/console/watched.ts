@@ -20,7 +20,8 @@ const TURNS = { count: 120, seconds: 0.5 }
 
 interface Watched {
   readonly running: Running
-  readonly meter: Meter
+  /** So many times as often as they do from now on; 0: nobody looks. */
+  look(times: number): Promise<void>
   /** Records that have completed. */
   done(): number
 }
@@ -30,45 +31,51 @@ let shared: Promise<Watched> | undefined
 export async function watchedSide(key: string): Promise<Contender | null> {
   if (key !== 'watched' && key !== 'unwatched') return null
   shared ??= endless()
-  const { running, meter, done } = await shared
+  const { running, look, done } = await shared
   const work = async (n: number): Promise<void> => {
     const wanted = done() + n
     running.resume()
     while (done() < wanted) await sleep(2)
     running.pause()
   }
-  const looked = async (n: number): Promise<void> => {
-    const timers = new HeldTimers()
-    await timers.hold(() => {
-      meter.start()
-      setInterval(() => running.look(), LOOK_EVERY_MS)
-    })
-    timers.run(TIMES)
-    await work(n)
-    timers.run(0)
-    meter.stop()
+  return {
+    warm: WARM,
+    turns: TURNS,
+    prepare: () => look(key === 'watched' ? TIMES : 0),
+    run: work,
+    finish: async () => void (await running.stop()),
   }
-  const run = key === 'watched' ? looked : work
-  return { warm: WARM, turns: TURNS, run, finish: async () => void (await running.stop()) }
 }
 
 async function endless(): Promise<Watched> {
   const { pipeline, memory } = await loadHeadgate()
   const { prototype } = await loadMeter()
   const { start } = prototype
-  let meter: Meter | undefined
+  let held: Meter | undefined
   prototype.start = function () {
-    meter = this
+    held = this
     start.call(this)
   }
   const sink = memory.sink<number>({ keep: false })
-  const running = await pipeline('bench')
+  const running = (await pipeline('bench')
     .from(memory.source(naturals()))
     .call('settle', settle, { order: 'none', concurrency: CONCURRENCY })
     .to(sink)
-    .start()
+    .start()) as Running
   running.pause()
-  if (meter === undefined) throw new Error('the pipeline has not started its meter: say in the bench what does now')
-  meter.stop()
-  return { running: running as Running, meter, done: () => sink.count }
+  if (held === undefined) throw new Error('the pipeline has not started its meter: say in the bench what does now')
+  const meter: Meter = held
+  let timers = new HeldTimers()
+  const look = async (times: number): Promise<void> => {
+    timers.run(0)
+    meter.stop()
+    if (times === 0) return
+    timers = new HeldTimers()
+    await timers.hold(() => {
+      meter.start()
+      setInterval(() => running.look(), LOOK_EVERY_MS)
+    })
+    timers.run(times)
+  }
+  return { running, look, done: () => sink.count }
 }
