@@ -9,6 +9,12 @@ import type { Measures } from './measures.ts'
 
 export type Cause = 'scheduled' | 'gray' | 'alarm'
 
+/** Elasticities that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
+export const OURS = 0.5
+const NOT_OURS = 0.8
+const TRANSIENT = 1.3
+/** One that is known no better than this does not tell the first two apart. */
+const BLIND = 0.25
 /** Calls from before the cut that are enough to stand for the limit before it. */
 const ENOUGH_BEFORE = 8
 const LEAST_CALLS = 8
@@ -37,6 +43,13 @@ export class Experiment {
   constructor(cohort: Cohort, measures: Measures) {
     this.#cohort = cohort
     this.#measures = measures
+  }
+
+  /** The limit has fallen to `limit` without one, and latency has not followed: the next one starts from there. */
+  stay(limit: number): void {
+    this.cause = 'gray'
+    this.top = limit
+    this.from = limit
   }
 
   /**
@@ -95,6 +108,16 @@ export class Experiment {
 
   get errorOfElasticity(): number {
     return this.errorOfFall / this.#lever
+  }
+
+  /** Fewer calls do not help, or noise hides whether they do. */
+  get isNotOurs(): boolean {
+    const error = this.errorOfElasticity
+    return this.elasticity > (error > BLIND ? OURS : NOT_OURS + 0.5 * error)
+  }
+
+  get isTransient(): boolean {
+    return this.elasticity > TRANSIENT + 2 * this.errorOfElasticity
   }
 
   get #lever(): number {

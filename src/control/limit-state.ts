@@ -4,6 +4,7 @@
  */
 import { Aim } from './aim.ts'
 import { Baseline } from './baseline.ts'
+import { Descent } from './descent.ts'
 import { Experiment } from './experiment.ts'
 import { Failures } from './failures.ts'
 import { Cohort } from './latency.ts'
@@ -37,6 +38,7 @@ export class LimitState {
   protected readonly restores = new Restores()
   protected readonly regain = new Regain()
   protected readonly tracking = new Tracking()
+  protected readonly descent = new Descent()
   protected readonly schedule = new ProbeSchedule()
   protected readonly aim: Aim
   /** Calls that may be in flight, a whole number: `exact` without its fraction, kept since every call asks for it. */

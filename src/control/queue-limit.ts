@@ -8,19 +8,15 @@
  * Invariant: min ≤ limit ≤ max, and no phase outlives its deadline.
  */
 import { ALARM, CUT, PROBE_TURNS } from './aim.ts'
-import type { Cause } from './experiment.ts'
+import { type Cause, OURS } from './experiment.ts'
 import { LimitState, type Phase, type QueueLimitOptions } from './limit-state.ts'
 import { deepSlotMs } from './probe-schedule.ts'
-import { callsOf, verdictOf } from './round.ts'
+import { callsOf, growthOf, verdictOf } from './round.ts'
 
 /** While the limit climbs, the rise of latency that is an alarm. */
 const CLIMB_ALARM = 0.5
 const CLEAN = 0.1
 const MOST_BRAKES = 3
-/** What a climb queues when it goes too far takes some turns of calls to leave: where those last, it goes in smaller steps. */
-const SLOW_MS = 1000
-const SLOW_GROWTH = 4 / 3
-const LITTLE = 4
 const DEEP_TURNS = 3
 /** A climb back ends at this share of what held before. */
 const RESUME = 0.9
@@ -33,12 +29,6 @@ const FEW_FIRST = 8
 /** A baseline that was raised so recently is raised again only where all clients probe. */
 const RAISE_AGAIN_MS = 30_000
 const DEEP_CUT = 0.25
-/** Elasticities of throughput that mean: the queue is ours; it is not; and latency moved by itself meanwhile. */
-const OURS = 0.5
-const NOT_OURS = 0.8
-const TRANSIENT = 1.3
-/** An elasticity that is known no better than this does not tell the first two apart. */
-const BLIND = 0.25
 
 export class QueueLimit extends LimitState {
   /** The track window counts what settles from here on. */
@@ -185,8 +175,7 @@ export class QueueLimit extends LimitState {
 
   #grow(nowMs: number): void {
     this.lastGood = this.exact
-    const isSlow = this.limit >= LITTLE && this.typicalMs() > SLOW_MS
-    const next = this.exact * (isSlow ? Math.min(this.#growth, SLOW_GROWTH) : this.#growth)
+    const next = this.exact * growthOf(this.#growth, this.limit, this.typicalMs())
     if (this.#resumeTo > 0 && next >= this.#resumeTo) this.#foundLevel(this.#resumeTo, nowMs)
     else if (this.exact >= Math.min(this.failures.ceilingAt(nowMs), this.options.max))
       this.#foundLevel(this.exact, nowMs)
@@ -260,6 +249,11 @@ export class QueueLimit extends LimitState {
     const rise = sample.mean - this.baseline.value
     const limit = this.exact
     const target = this.aim.queue(limit)
+    if (this.limit > 1 && this.descent.isInVain(limit, rise, error, target / limit)) {
+      this.experiment.stay(limit)
+      this.#waitForSlot(false, nowMs)
+      return
+    }
     if (this.limit > 1 && this.tracking.isDrift(rise, error, target, limit)) {
       this.#cut('gray', nowMs)
       return
@@ -319,7 +313,7 @@ export class QueueLimit extends LimitState {
   }
 
   #braked(nowMs: number): void {
-    const { cause, after, n, error, elasticity, errorOfElasticity, top } = this.experiment
+    const { cause, after, n, error, top } = this.experiment
     const rise = after - this.baseline.value
     if (n === 0) this.#track(this.exact, nowMs)
     else if (cause === 'alarm' && rise <= CLEAN + 2 * error) {
@@ -329,19 +323,23 @@ export class QueueLimit extends LimitState {
         this.#resumeTo = RESUME * top
         this.#climb(this.exact, 1.25, nowMs)
       }
-    } else if (elasticity > TRANSIENT + 2 * errorOfElasticity && rise > ALARM && this.#brakes < MOST_BRAKES) {
+    } else if (this.experiment.isTransient && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (elasticity > (errorOfElasticity > BLIND ? OURS : NOT_OURS + 0.5 * errorOfElasticity)) {
+    } else if (this.experiment.isNotOurs) {
       // Fewer calls do not help, or noise hides whether they do: to wait for a deeper probe costs little, but a limit
       // that follows a latency that is not its own making falls to nothing. The baseline is not raised on that alone:
       // others may have made the queue.
-      this.phase = 'waiting'
-      const again = cause === 'alarm' && nowMs - this.#raisedMs < RAISE_AGAIN_MS
-      this.#slotMs = deepSlotMs(nowMs, this.aheadMs, this.typicalMs(), again)
+      this.#waitForSlot(cause === 'alarm' && nowMs - this.#raisedMs < RAISE_AGAIN_MS, nowMs)
     } else {
       this.#track(this.exact * Math.exp(-rise) + this.aim.queue(this.exact), nowMs)
     }
+  }
+
+  #waitForSlot(isAgain: boolean, nowMs: number): void {
+    this.phase = 'waiting'
+    this.descent.restart()
+    this.#slotMs = deepSlotMs(nowMs, this.aheadMs, this.typicalMs(), isAgain)
   }
 
   #probed(nowMs: number): void {
@@ -366,7 +364,7 @@ export class QueueLimit extends LimitState {
       return
     }
     // A baseline that falls is right in any case; it rises only where the queue is surely not what is measured.
-    const isSure = elasticity > OURS && elasticity <= TRANSIENT + 2 * errorOfElasticity
+    const isSure = elasticity > OURS && !this.experiment.isTransient
     const moved = isSure || after < this.baseline.value ? this.baseline.probed(after, n, error) : 0
     this.schedule.probed(moved, error, nowMs, this.aheadMs, this.aim.probeMs(this.exact))
     this.#track(top, nowMs)

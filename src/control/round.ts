@@ -14,6 +14,10 @@ const SECOND_ERRORS = 1
 const FEW_CALLS = 8
 const MANY_CALLS = 60
 const SECOND_CALLS = 16
+/** What a climb queues when it goes too far takes some turns of calls to leave: where those last, it goes in smaller steps. */
+const SLOW_MS = 1000
+const SLOW_GROWTH = 4 / 3
+const LITTLE = 4
 
 /** `rise`: of the mean latency over the baseline, with its standard `error`, from `n` calls. */
 export function verdictOf(rise: number, error: number, n: number, limit: number, isSecond: boolean): Verdict {
@@ -27,4 +31,9 @@ export function verdictOf(rise: number, error: number, n: number, limit: number,
 export function callsOf(limit: number, isSecond: boolean): number {
   if (isSecond) return Math.max(limit, limit < SMALL_LIMIT ? FEW_CALLS : SECOND_CALLS)
   return limit < SMALL_LIMIT ? limit / 2 : limit
+}
+
+/** By how much a limit grows in a climb that would multiply it by `growth`. */
+export function growthOf(growth: number, limit: number, typicalMs: number): number {
+  return limit >= LITTLE && typicalMs > SLOW_MS ? Math.min(growth, SLOW_GROWTH) : growth
 }
