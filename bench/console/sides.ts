@@ -44,14 +44,17 @@ export async function consoleSide(key: string): Promise<Contender | null> {
     warm: WARM,
     turns: TURNS,
     prepare: () => show(side.pages, side.looks),
-    async run(n) {
-      const wanted = done() + n
-      running.resume()
-      while (done() < wanted) await sleep(2)
-      running.pause()
-    },
+    run: (n) => workOff(n, running, done),
     finish: end,
   }
+}
+
+/** Lets a pipeline run until so many more records have completed. */
+export async function workOff(n: number, running: Running, done: () => number): Promise<void> {
+  const wanted = done() + n
+  running.resume()
+  while (done() < wanted) await sleep(2)
+  running.pause()
 }
 
 async function surroundings(): Promise<Surroundings> {

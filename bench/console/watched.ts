@@ -5,13 +5,12 @@
  * the meter and its timers. Of what is listened to all the time, collections, four times as much is heard. What the
  * accounting in the engine costs is the last row of `bench engine`.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Meter } from '../../src/runtime/meter.ts'
 import type { Running } from '../../src/runtime/start.ts'
 import { CONCURRENCY, settle } from '../engine/workload.ts'
 import type { Contender } from '../harness.ts'
 import { loadHeadgate, loadMeter } from '../headgate.ts'
-import { naturals } from './sides.ts'
+import { naturals, workOff } from './sides.ts'
 import { HeldTimers, TIMES } from './timers.ts'
 
 export const LOOK_EVERY_MS = 500
@@ -32,17 +31,11 @@ export async function watchedSide(key: string): Promise<Contender | null> {
   if (key !== 'watched' && key !== 'unwatched') return null
   shared ??= endless()
   const { running, look, done } = await shared
-  const work = async (n: number): Promise<void> => {
-    const wanted = done() + n
-    running.resume()
-    while (done() < wanted) await sleep(2)
-    running.pause()
-  }
   return {
     warm: WARM,
     turns: TURNS,
     prepare: () => look(key === 'watched' ? TIMES : 0),
-    run: work,
+    run: (n) => workOff(n, running, done),
     finish: async () => void (await running.stop()),
   }
 }
