@@ -20,10 +20,13 @@ export interface Setting {
 /** Tried as multiples of the calls that fill servers and network exactly, then more closely below the best. */
 const LADDER = [0.4, 0.6, 0.8, 1, 1.2, 1.5, 2, 2.6]
 const CLOSER_STEPS = 4
-/** Tried as shares of a quota. */
+/** Tried as shares of a quota, and of what others leave of it. */
 const RATES = [1, 0.99, 0.97, 0.94, 0.9, 0.8]
+const SHARED_RATES = [...RATES, 0.65, 0.5, 0.35, 0.2]
 const ENOUGH = 0.99
 const MOST_WASTE = 0.005
+/** Where others take turns by chance, no setting wastes less than that: then so much, and as little as can be otherwise. */
+const SHARED_WASTE = 0.01
 const SEARCH_SEED = 20_011
 /** Calls that a search measures each limit by, and the bounds of the time for it. */
 const SEARCH_CALLS = 3000
@@ -121,9 +124,15 @@ function search(phase: Phase, timeoutMs: number | undefined): Setting {
   if (quota === undefined) return setting(unbound)
   // What is granted is at most the quota; a limit alone may be the better way to stay below it.
   const bound = { ...lasting, quota }
-  const rates = [...RATES.map((share) => quota.perSecond * share), Number.POSITIVE_INFINITY]
+  const rates = [...ratesOf(quota.perSecond, phase.others?.perSecond ?? 0), Number.POSITIVE_INFINITY]
   const tried = rates.map((perSecond) => tryOut(bound, { limit: unbound.limit, perSecond }, timeoutMs))
   return setting(mostOf(tried))
+}
+
+function ratesOf(quota: number, others: number): number[] {
+  const whole = RATES.map((share) => quota * share)
+  const left = quota - others
+  return others === 0 || left <= 0 ? whole : [...whole, ...SHARED_RATES.map((share) => left * share)]
 }
 
 /** The smallest limit that is good enough, which lies below the first good one on the ladder and above the one before. */
@@ -131,7 +140,8 @@ function closeIn(filled: number, tryLimit: (limit: number) => Tried): Tried {
   const limits = [...new Set(LADDER.map((factor) => Math.max(1, Math.round(filled * factor))))]
   const ladder = limits.map(tryLimit)
   const wanted = ENOUGH * mostOf(ladder).goodput
-  const isGood = (each: Tried): boolean => each.goodput >= wanted && (isClean(each) || !ladder.some(isClean))
+  const mostWaste = wasteOf(ladder)
+  const isGood = (each: Tried): boolean => each.goodput >= wanted && each.wasted <= mostWaste
   const first = ladder.findIndex(isGood)
   let good = ladder[first] as Tried
   let tooSmall = first === 0 ? 0 : (ladder[first - 1] as Tried).limit
@@ -143,14 +153,20 @@ function closeIn(filled: number, tryLimit: (limit: number) => Tried): Tried {
   return good
 }
 
-/** The one with the most successes among those that waste little, or among all where none does. */
+/** The one with the most successes among those that waste little. */
 function mostOf(tried: readonly Tried[]): Tried {
-  const clean = tried.filter(isClean)
-  const list = clean.length > 0 ? clean : tried
-  return list.reduce((most, each) => (each.goodput > most.goodput ? each : most))
+  const mostWaste = wasteOf(tried)
+  return tried
+    .filter((each) => each.wasted <= mostWaste)
+    .reduce((most, each) => (each.goodput > most.goodput ? each : most))
 }
 
-const isClean = (tried: Tried): boolean => tried.wasted <= MOST_WASTE
+/** The waste that has to be put up with. */
+function wasteOf(tried: readonly Tried[]): number {
+  const least = Math.min(...tried.map((each) => each.wasted))
+  return least <= MOST_WASTE ? MOST_WASTE : Math.max(SHARED_WASTE, least)
+}
+
 const setting = ({ limit, perSecond }: Setting): Setting => ({ limit, perSecond })
 
 function tryOut(conditions: Conditions, candidate: Setting, timeoutMs: number | undefined): Tried {

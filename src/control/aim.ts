@@ -9,7 +9,7 @@ import type { Measures } from './measures.ts'
 /** A rise of latency by this much (a difference of logarithms), on top of the queue that is aimed at, is an alarm. */
 export const ALARM = 0.26
 /** A probe lowers the limit to this share, and takes so many turns of calls at most. */
-export const CUT = 0.6
+export const CUT = 0.7
 export const PROBE_TURNS = 6
 
 const ROOTS = 0.35

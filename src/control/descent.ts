@@ -3,7 +3,7 @@
  * they do not, a limit that follows latency falls to nothing. That is an experiment on the downstream too (see
  * `experiment.ts`), one that nobody began: its elasticity is judged alike.
  */
-import { OURS } from './experiment.ts'
+import { type Experiment, OURS } from './experiment.ts'
 
 const LEAST_LEVER = Math.log(2)
 
@@ -15,6 +15,14 @@ export class Descent {
 
   restart(): void {
     this.#limit = 0
+  }
+
+  /** The limit stays below what a brake began with. A fall in steps is one from where it began. */
+  braked({ from, before, errorOfFall }: Experiment, baseline: number): void {
+    if (from < this.#limit) return
+    this.#limit = from
+    this.#rise = before - baseline
+    this.#error = errorOfFall
   }
 
   /** Takes the rise of a window over the baseline, and what may be expected of it. True: the limit fell for nothing. */

@@ -4,7 +4,7 @@
  */
 const FIRST_MS = 500
 const LONGEST_MS = 8000
-/** A probe costs four tenths of the throughput while it lasts: in the long run it is under way a 25th of the time. */
+/** A probe costs three tenths of the throughput while it lasts: in the long run it is under way a 25th of the time. */
 const FIRST_SHARE = 1 / 2
 const SHARE = 1 / 25
 const SLOT_DURATIONS = 8

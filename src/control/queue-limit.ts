@@ -17,18 +17,19 @@ import { callsOf, growthOf, verdictOf } from './round.ts'
 const CLIMB_ALARM = 0.5
 const CLEAN = 0.1
 const MOST_BRAKES = 3
-const DEEP_TURNS = 3
+/** A brake gives throughput away: it answers soon rather than exactly. */
+const BRAKE = { accuracy: 0.14, turns: 2 }
+const DEEP_TURNS = 2
 /** A climb back ends at this share of what held before. */
 const RESUME = 0.9
-/** A baseline of fewer calls is not relied upon. */
+/** A baseline of fewer calls is not relied upon; so many can lower it. */
 const FEW = 32
-/** As many calls can lower it. */
 const LEAST_LOW = 8
-/** Fewer than this are no reason to stop a climb that has hardly begun: one fast call would hold the limit down for good. */
+/** Fewer are no reason to stop a climb that has hardly begun: one fast call would hold the limit down for good. */
 const FEW_FIRST = 8
 /** A baseline that was raised so recently is raised again only where all clients probe. */
 const RAISE_AGAIN_MS = 30_000
-const DEEP_CUT = 0.25
+const DEEP_CUT = 0.4
 
 export class QueueLimit extends LimitState {
   /** The track window counts what settles from here on. */
@@ -300,7 +301,7 @@ export class QueueLimit extends LimitState {
     else {
       this.regain.fell(experiment.top, nowMs, this.typicalMs())
       this.schedule.postpone(nowMs, this.aheadMs)
-      this.#lower('brake', CUT, 0.07, 4, nowMs)
+      this.#lower('brake', CUT, BRAKE.accuracy, BRAKE.turns, nowMs)
     }
   }
 
@@ -332,6 +333,7 @@ export class QueueLimit extends LimitState {
       // others may have made the queue.
       this.#waitForSlot(cause === 'alarm' && nowMs - this.#raisedMs < RAISE_AGAIN_MS, nowMs)
     } else {
+      this.descent.braked(this.experiment, this.baseline.value)
       this.#track(this.exact * Math.exp(-rise) + this.aim.queue(this.exact), nowMs)
     }
   }
@@ -389,8 +391,8 @@ export class QueueLimit extends LimitState {
     this.baseline.set(after, n)
     this.restartSchedule(nowMs)
     if (fall <= 0.25 * rise + 2 * errorOfFall) {
-      // As slow with a quarter in flight: the way has become longer, and as many more calls fit on it. No more than
-      // that: clients that met only the queue of one another would take it for a longer way by turns, without end.
+      // As slow with so many fewer: the way has become longer, and as many more calls fit on it. No more than that:
+      // clients that met only the queue of one another would take it for a longer way by turns, without end.
       this.#resumeTo = Math.max(top, this.regain.level) * Math.exp(raised)
       this.#climb(top, 1.4, nowMs)
     } else this.#track(top * Math.exp(-Math.max(0, fall)) + this.aim.queue(top), nowMs)

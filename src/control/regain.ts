@@ -72,7 +72,9 @@ export class Regain {
     const n = Math.min(this.#n, needed)
     this.#mean = (this.#mean * n + window.mean * window.n) / (n + window.n)
     this.#n = n + window.n
-    return nowMs >= this.#notBeforeMs && this.#n >= needed && this.#mean - baseline.value <= rise
+    // A baseline of few calls may be too low by chance, and a try costs less than to wait for a better one.
+    const most = rise + Math.sqrt(variance / baseline.n)
+    return nowMs >= this.#notBeforeMs && this.#n >= needed && this.#mean - baseline.value <= most
   }
 
   /** A climb begins at `limit`; the factor of its steps. */

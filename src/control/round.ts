@@ -14,10 +14,13 @@ const SECOND_ERRORS = 1
 const FEW_CALLS = 8
 const MANY_CALLS = 60
 const SECOND_CALLS = 16
-/** What a climb queues when it goes too far takes some turns of calls to leave: where those last, it goes in smaller steps. */
-const SLOW_MS = 1000
-const SLOW_GROWTH = 4 / 3
-const LITTLE = 4
+/** What a climb queues when it goes too far takes some turns of calls to leave: the longer those last, the smaller its steps. */
+const SLOW_MS = 100
+const SLOW_LIMIT = 8
+const SLOW_GROWTH = 3 / 2
+const VERY_SLOW_MS = 1000
+const VERY_SLOW_LIMIT = 4
+const VERY_SLOW_GROWTH = 4 / 3
 
 /** `rise`: of the mean latency over the baseline, with its standard `error`, from `n` calls. */
 export function verdictOf(rise: number, error: number, n: number, limit: number, isSecond: boolean): Verdict {
@@ -35,5 +38,6 @@ export function callsOf(limit: number, isSecond: boolean): number {
 
 /** By how much a limit grows in a climb that would multiply it by `growth`. */
 export function growthOf(growth: number, limit: number, typicalMs: number): number {
-  return limit >= LITTLE && typicalMs > SLOW_MS ? Math.min(growth, SLOW_GROWTH) : growth
+  if (limit >= VERY_SLOW_LIMIT && typicalMs > VERY_SLOW_MS) return Math.min(growth, VERY_SLOW_GROWTH)
+  return limit >= SLOW_LIMIT && typicalMs > SLOW_MS ? Math.min(growth, SLOW_GROWTH) : growth
 }

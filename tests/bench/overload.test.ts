@@ -3,12 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { loadAlgorithms, STORMY } from '../../bench/overload/algorithms/registry.ts'
 import { FIRST_NEVER_TUNED, randomScenario, seedsOf } from '../../bench/overload/generator.ts'
 import { jain, measure, type PhaseScore } from '../../bench/overload/measure.ts'
-import { settingsOf } from '../../bench/overload/oracle.ts'
+import { oracleRun, settingsOf } from '../../bench/overload/oracle.ts'
 import { PLOTS, plotToSvg } from '../../bench/overload/plots.ts'
 import { passes, reached } from '../../bench/overload/random-trials.ts'
 import { METASTABLE, TRIALS } from '../../bench/overload/scenarios.ts'
 import { gatesOf } from '../../bench/overload/seeds.ts'
 import { row } from '../../bench/overload/verdict.ts'
+import type { PhaseRecord } from '../../src/sim/record.ts'
 import type { Conditions, Phase, Scenario } from '../../src/sim/scenario.ts'
 
 const baselines = (await loadAlgorithms()).algorithms.filter(({ name }) => name !== 'headgate')
@@ -69,6 +70,15 @@ describe('the oracle', () => {
       settingsOf(world(phase({ quota: { kind: 'bucket', perSecond, burst: 10 } })))[0]
     expect(setting(50)?.perSecond).toBeCloseTo(50, -0.5)
     expect(setting(1000)?.limit).toBe(10)
+  })
+
+  test('leaves to others what they take of a quota, instead of being refused most of the time', () => {
+    const quota = { kind: 'bucket', perSecond: 60, burst: 30 } as const
+    const shared = world(phase({ quota, others: { perSecond: 30 } }))
+    expect(settingsOf(shared)[0]?.perSecond).toBeLessThanOrEqual(30)
+    const { successes, wastedShare } = oracleRun(shared, 1).phases[0] as PhaseRecord
+    expect(successes).toBeGreaterThan(0)
+    expect(wastedShare).toBeLessThan(0.01)
   })
 
   test('stands still while the downstream is down', () => {
