@@ -25,7 +25,7 @@ const RATES = [1, 0.99, 0.97, 0.94, 0.9, 0.8]
 const SHARED_RATES = [...RATES, 0.65, 0.5, 0.35, 0.2]
 const ENOUGH = 0.99
 const MOST_WASTE = 0.005
-/** Where others take turns by chance, no setting wastes less than that: then so much, and as little as can be otherwise. */
+/** Where others call at random, no setting may waste so little: then this much, or the least that any of them wastes. */
 const SHARED_WASTE = 0.01
 const SEARCH_SEED = 20_011
 /** Calls that a search measures each limit by, and the bounds of the time for it. */

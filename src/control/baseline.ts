@@ -26,7 +26,7 @@ export class Baseline {
   /** A sample below the knee joins the pool. */
   pool(sample: Sample): void {
     const n = Math.min(this.n, MAX_WEIGHT)
-    this.value = n === 0 ? sample.mean : (this.value * n + sample.mean * sample.n) / (n + sample.n)
+    this.value = n === 0 ? sample.mean : this.#meanWith(sample.mean, sample.n, n)
     this.n = n + sample.n
   }
 
@@ -44,8 +44,7 @@ export class Baseline {
     const probes = this.#probes
     if (value < before && before - value <= RESTART * error && probes.length === 0) {
       // One probe that is faster by no more than chance explains counts beside what was known.
-      const known = Math.min(this.n, (PROBES - 1) * n)
-      this.value = (before * known + value * n) / (known + n)
+      this.value = this.#meanWith(value, n, Math.min(this.n, (PROBES - 1) * n))
       return this.value - before
     }
     let mean = probes.length === 0 ? value : probes.reduce((sum, one) => sum + one, 0) / probes.length
@@ -66,5 +65,9 @@ export class Baseline {
     }
     this.#lows += 1
     if (this.#lows >= LOW_WINDOWS) this.set(sample.mean, sample.n)
+  }
+  /** The mean of `n` calls that took `value` and of `known` that took what is known. */
+  #meanWith(value: number, n: number, known: number): number {
+    return (this.value * known + value * n) / (known + n)
   }
 }

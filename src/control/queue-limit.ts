@@ -22,7 +22,7 @@ const BRAKE = { accuracy: 0.14, turns: 2 }
 const DEEP_TURNS = 2
 /** A climb back ends at this share of what held before. */
 const RESUME = 0.9
-/** A baseline of fewer calls is not relied upon; so many can lower it. */
+/** A baseline of fewer calls is not relied upon; `LEAST_LOW` of them can lower it. */
 const FEW = 32
 const LEAST_LOW = 8
 /** Fewer are no reason to stop a climb that has hardly begun: one fast call would hold the limit down for good. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { Controller } from '../../src/control/controller.ts'
 import { Descent } from '../../src/control/descent.ts'
+import type { Experiment } from '../../src/control/experiment.ts'
 import { simulate } from '../../src/sim/run.ts'
 import type { Conditions } from '../../src/sim/scenario.ts'
 
@@ -33,6 +34,17 @@ describe('a limit that falls', () => {
     const limits = [16, 12, 12, 7, 5, 3]
     expect(limits.map((limit, at) => descent.isInVain(limit, rises[at]!, ERROR, EXPECTED))).not.toContain(true)
   })
+})
+
+test('a fall through several brakes is one from where it began', () => {
+  const brake = (from: number) => ({ from, before: 0.8, errorOfFall: ERROR }) as Experiment
+  const descent = new Descent()
+  descent.braked(brake(16), 0)
+  descent.braked(brake(9), 0)
+  expect(descent.isInVain(7, 0.8, ERROR, EXPECTED)).toBe(true)
+  descent.restart()
+  descent.braked(brake(9), 0)
+  expect(descent.isInVain(7, 0.8, ERROR, EXPECTED)).toBe(false)
 })
 
 /** Calls of very uneven length, to a cache that is cold: only calls warm it, so few of them never do. */
