@@ -10,11 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Admin, Kafka as KafkaJs, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Client } from '../connectors/kafka/client.ts'
 import { type Kafka, startKafka } from '../fixtures/kafka/broker.ts'
 import { describeKafka } from '../fixtures/kafka/require.ts'
 
 const ORDERS = 400
 const CUSTOMERS = 20
+const PARTITIONS = 4
 const REFUSED_SKU = 'withdrawn'
 /** So many of the answers are 503. */
 const BUSY_ONE_IN = 10
@@ -39,19 +41,20 @@ describeKafka('the swap from KafkaJS to Headgate', () => {
   beforeAll(async () => {
     kafka = await startKafka()
     broker = kafka.brokers[0] as string
-    const client = new KafkaJs({ brokers: [broker], logLevel: logLevel.NOTHING })
-    admin = client.admin()
-    const producer = client.producer()
-    await Promise.all([admin.connect(), producer.connect()])
-    const topics = ['orders', 'confirmed', 'orders.dead'].map((topic) => ({ topic, numPartitions: 4 }))
-    await admin.createTopics({ topics })
-    const messages = Array.from({ length: ORDERS }, (_, index) => {
+    admin = new KafkaJs({ brokers: [broker], logLevel: logLevel.NOTHING }).admin()
+    const [client] = await Promise.all([Client.connect([broker]), admin.connect()])
+    for (const topic of ['orders', 'confirmed', 'orders.dead']) await client.create(topic, PARTITIONS)
+    const orders = Array.from({ length: ORDERS }, (_, index) => {
       const sku = index % 50 === 7 ? REFUSED_SKU : `sku-${index % 5}`
-      const order = { orderId: `order-${index}`, customerId: `customer-${index % CUSTOMERS}`, sku, quantity: 1 }
-      return { key: order.customerId, value: JSON.stringify(order) }
+      return { orderId: `order-${index}`, customerId: `customer-${index % CUSTOMERS}`, sku, quantity: 1 }
     })
-    await producer.send({ topic: 'orders', messages })
-    await producer.disconnect()
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const own = orders.filter((_, index) => (index % CUSTOMERS) % PARTITIONS === partition)
+      const records = own.map((order) => ({ key: order.customerId, value: JSON.stringify(order) }))
+      await client.append('orders', partition, records)
+    }
+    await client.close()
+    expect(await recordsIn('orders')).toBe(ORDERS)
     warehouse = createServer((request, response) => {
       let body = ''
       request.on('data', (chunk) => (body += chunk))
