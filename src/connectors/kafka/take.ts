@@ -12,7 +12,7 @@ import type { Partition } from './partition.ts'
  * A pull takes no more bytes than this at once: what is made of them dies young where it is worked off soon, and V8 need
  * not carry it from one collection to the next.
  */
-export const TAKE_BYTES = MIB
+export const TAKE_BYTES = MIB / 2
 /** Records that are taken of a partition before the next one has its turn: smaller portions cost more than they are worth. */
 const LEAST_SHARE = 64
 /** What is left of a pull is not worth a portion of its own below this part of it. */

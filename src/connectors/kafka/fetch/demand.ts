@@ -20,7 +20,7 @@ const SHARE = 2
  * So many bytes may be held of brokers that are near. What waits here for long outlives V8's young generation, and its
  * memory comes back late: the less is held, the less is taken by what nobody holds any more.
  */
-const AHEAD_BYTES = 2 * MIB
+const AHEAD_BYTES = MIB
 /** So many more for each millisecond that an answer needs to come: 100 MB a second can be under way. */
 const AHEAD_BYTES_A_MS = 100 * KIB
 /** A broker is asked for this many bytes of a partition at the least: it costs no more than one. */
