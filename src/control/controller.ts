@@ -74,7 +74,8 @@ export class Controller implements Limiter {
   readonly #breaker = new Breaker(MAX_OPEN_MS)
   readonly #budget: RetryBudget
   #sequence = 0
-  #nowMs: number
+  /** Set with the constructor's time; a field that begins as a number is not boxed anew with each number. */
+  #nowMs = 0
   /** The time as it was last given. */
   #heardMs = Number.NaN
   /** The longest that a call took lately: none is given up as lost before several times this. */

@@ -42,12 +42,12 @@ export class LimitState {
   protected readonly schedule = new ProbeSchedule()
   protected readonly aim: Aim
   /** Calls that may be in flight, a whole number: `exact` without its fraction, kept since every call asks for it. */
-  limit: number
+  limit = 0
   /** The limit with its fraction. Only `setLimit` changes it. */
-  protected exact: number
+  protected exact = 0
   /** The last limit that was seen to work; 0 before the first. */
   protected lastGood = 0
-  protected phaseMs: number
+  protected phaseMs = 0
   protected sequence = 0
   /** Calls sent before the limit fell still show the queue that it made. */
   protected validFrom = 0

@@ -33,7 +33,7 @@ const DEEP_CUT = 0.4
 
 export class QueueLimit extends LimitState {
   /** The track window counts what settles from here on. */
-  #fromMs: number
+  #fromMs = 0
   /** A usual duration when the window began. */
   #usualMs = 1
   #growth = 2

@@ -13,8 +13,8 @@ const ROUNDING = 1e-6
 
 export class RetryBudget {
   readonly #perSuccess: number
-  #tokens: number
-  #atMs: number
+  #tokens = 0
+  #atMs = 0
   #successPerSecond = 0
 
   /** `perSuccess`: retries granted for each success, 0.1 for one in ten. */

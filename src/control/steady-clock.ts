@@ -5,7 +5,7 @@
 const MAX_TIME_MS = 1e15
 
 export class SteadyClock {
-  #givenMs: number
+  #givenMs = 0
   /** What the given time has lost by stepping back. */
   #aheadMs = 0
 
