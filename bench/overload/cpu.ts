@@ -12,7 +12,10 @@ const TIMED_CALLS = 400_000
 const ROUNDS = 20
 const SUCCESS: Outcome = { kind: 'success', status: 200 }
 
-/** CPU time of the process, so that a busy machine does not count; the least of some rounds: a neighbour on the same core takes half of it for seconds. */
+/**
+ * CPU time of the process, so that a busy machine does not count; the least of many rounds, since a neighbour on the
+ * same core slows it down for seconds.
+ */
 export function nanosecondsPerCall(gate: Gate): number {
   const loop = new Loop(gate)
   loop.run(WARM_CALLS)
