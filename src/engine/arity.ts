@@ -4,13 +4,16 @@
  * be made for it. Of a text that is not understood we assume that it can.
  */
 export function canSeeSecondArgument(fn: (...args: never[]) => unknown): boolean {
+  if (fn.length > 1) return true
   const text = Function.prototype.toString.call(fn)
   return !ARROW.test(text) && !(OTHER.test(text) && !ARGUMENTS.test(text))
 }
 
 const NAME = String.raw`[\p{ID_Start}$_][\p{ID_Continue}$]*`
-/** A name, or fields taken out of an object, without defaults: those could be anything. */
-const PARAMETER = String.raw`\(\s*(?:${NAME}|\{[\p{ID_Continue}$\s,:{}]*\})\s*\)`
+/** Names, colons and commas: what stands between the braces of a pattern. */
+const FIELDS = String.raw`[\p{ID_Continue}$\s,:]`
+/** A name, or fields taken out of an object and of objects in it, without defaults: those could be anything. */
+const PARAMETER = String.raw`\(\s*(?:${NAME}|\{(?:${FIELDS}|\{${FIELDS}*\})*\})\s*\)`
 const ARROW = new RegExp(String.raw`^(?:async\s*)?(?:${PARAMETER}|(?<=^|\s)${NAME})\s*=>`, 'u')
 /** `function (value) {`, `function name(value) {`, and a method `name(value) {`. */
 const OTHER = new RegExp(String.raw`^(?:async\s+)?(?:function\s*)?(?:${NAME})?\s*${PARAMETER}\s*\{`, 'u')
