@@ -5,6 +5,7 @@
 import type { Baseline } from './baseline.ts'
 import type { Experiment } from './experiment.ts'
 import type { Measures } from './measures.ts'
+import type { Unqueued } from './unqueued.ts'
 
 /** A rise of latency by this much (a difference of logarithms), on top of the queue that is aimed at, is an alarm. */
 export const ALARM = 0.26
@@ -20,6 +21,10 @@ const LEAST_QUEUE = 0.7
 /** Below four calls a step of one is large, but so is what is lost by staying too low. */
 const SMALL = 1.8
 const SMALL_SLOPE = 0.25
+/** What calls on the way add to the queue, and the calls in flight at which it begins and from which on it is all. */
+const ON_THE_WAY = 0.5
+const FEW = 7
+const MANY = 16
 const FINEST = 0.01
 const COARSEST = 0.04
 const SURPLUS = 0.5
@@ -27,17 +32,20 @@ const SURPLUS = 0.5
 export class Aim {
   readonly #scale: number
   readonly #measures: Measures
+  readonly #unqueued: Unqueued
   readonly #baseline: Baseline
   readonly #experiment: Experiment
   /** The last answer of `alarm`, and what it was for. */
   #alarm = Number.NaN
   #alarmLimit = Number.NaN
-  #alarmTolerance = Number.NaN
+  #alarmVariance = Number.NaN
+  #alarmBaseline = Number.NaN
 
   /** `scale`: of the queue; 1 is the default. */
-  constructor(scale: number, measures: Measures, baseline: Baseline, experiment: Experiment) {
+  constructor(scale: number, measures: Measures, unqueued: Unqueued, baseline: Baseline, experiment: Experiment) {
     this.#scale = scale
     this.#measures = measures
+    this.#unqueued = unqueued
     this.#baseline = baseline
     this.#experiment = experiment
   }
@@ -48,15 +56,30 @@ export class Aim {
    */
   queue(limit: number): number {
     const even = Math.max(ROOTS * Math.sqrt(limit), LEAST_SHARE * limit) * this.#measures.tolerance
-    return this.#scale * Math.max(LEAST_QUEUE, SMALL - SMALL_SLOPE * limit, Math.min(even, MOST_SHARE * limit))
+    const atServers = Math.max(LEAST_QUEUE, SMALL - SMALL_SLOPE * limit, Math.min(even, MOST_SHARE * limit))
+    return this.#scale * (atServers + this.#forTheWay(limit))
+  }
+
+  /**
+   * Calls on the way to the servers and back come unevenly where they are served unevenly: how many of them are on the
+   * way varies by about the square root of their number, and while more are, servers idle unless as many queue.
+   */
+  #forTheWay(limit: number): number {
+    const { value, isKnown } = this.#baseline
+    if (limit <= FEW || !isKnown) return 0
+    const onTheWay = limit * this.#unqueued.way(value)
+    const part = Math.min(1, (limit - FEW) / (MANY - FEW))
+    return ON_THE_WAY * part * this.#unqueued.unevenness(value) * Math.sqrt(onTheWay)
   }
 
   /** The rise that is an alarm. Every call asks, and the answer changes with every window at most. */
   alarm(limit: number): number {
-    const { tolerance } = this.#measures
-    if (limit !== this.#alarmLimit || tolerance !== this.#alarmTolerance) {
+    const { variance } = this.#measures
+    const { value } = this.#baseline
+    if (limit !== this.#alarmLimit || variance !== this.#alarmVariance || value !== this.#alarmBaseline) {
       this.#alarmLimit = limit
-      this.#alarmTolerance = tolerance
+      this.#alarmVariance = variance
+      this.#alarmBaseline = value
       this.#alarm = ALARM + this.queue(limit) / limit
     }
     return this.#alarm

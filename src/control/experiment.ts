@@ -106,6 +106,16 @@ export class Experiment {
     return 1 - (this.before - this.after) / this.#lever
   }
 
+  /**
+   * So many fewer calls still queue: they cost throughput even less than where `share` of the calls queued before the
+   * cut, as is meant, and left with it. A large share leaves little of the cut to tell by, so that more is asked (the
+   * square).
+   */
+  stillQueues(share: number): boolean {
+    const whenGone = Math.max(0, 1 - Math.log1p(share) / this.#lever)
+    return this.elasticity < Math.min(OURS, whenGone * whenGone) - this.errorOfElasticity
+  }
+
   get errorOfElasticity(): number {
     return this.errorOfFall / this.#lever
   }

@@ -10,14 +10,17 @@ export function logMs(durationMs: number): number {
   return Math.log(Math.min(LONGEST_MS, Math.max(SHORTEST_MS, durationMs)))
 }
 
-/** Count, mean and spread of a series (Welford's method), in three numbers. */
+/** Count, mean, least and spread of a series (Welford's method), in four numbers. */
 export class Sample {
   n = 0
   mean = 0
+  /** Infinity while there is none. */
+  least = Number.POSITIVE_INFINITY
   #squares = 0
 
   add(value: number): void {
     this.n += 1
+    if (value < this.least) this.least = value
     const off = value - this.mean
     this.mean += off / this.n
     this.#squares += off * (value - this.mean)
@@ -26,6 +29,7 @@ export class Sample {
   reset(): void {
     this.n = 0
     this.mean = 0
+    this.least = Number.POSITIVE_INFINITY
     this.#squares = 0
   }
 

@@ -13,6 +13,7 @@ import { ProbeSchedule } from './probe-schedule.ts'
 import { Regain } from './regain.ts'
 import { Restores } from './restores.ts'
 import { Tracking } from './tracking.ts'
+import { Unqueued } from './unqueued.ts'
 
 export type Phase = 'slow-start' | 'track' | 'brake' | 'probe' | 'waiting' | 'deep'
 
@@ -33,6 +34,7 @@ export class LimitState {
   protected options: QueueLimitOptions
   protected readonly cohort = new Cohort()
   protected readonly measures = new Measures()
+  protected readonly unqueued = new Unqueued()
   protected readonly failures = new Failures()
   protected readonly experiment = new Experiment(this.cohort, this.measures)
   protected readonly restores = new Restores()
@@ -58,7 +60,7 @@ export class LimitState {
 
   constructor(options: QueueLimitOptions, nowMs: number) {
     this.options = options
-    this.aim = new Aim(options.queue, this.measures, this.baseline, this.experiment)
+    this.aim = new Aim(options.queue, this.measures, this.unqueued, this.baseline, this.experiment)
     this.exact = options.initial
     this.limit = whole(options.initial)
     this.phaseMs = nowMs
@@ -122,7 +124,8 @@ export class LimitState {
     this.regain.held(Math.min(this.exact, this.measures.peak), nowMs, this.typicalMs())
   }
 
-  protected typicalMs(): number {
+  /** A usual duration now. */
+  typicalMs(): number {
     return this.measures.typicalMs(this.baseline)
   }
 

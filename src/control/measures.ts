@@ -25,7 +25,7 @@ export class Measures {
   tolerance = toleranceOf(FIRST_VARIANCE)
   /** Durations after which a call that was just sent has most probably settled: the more calls vary, the more. */
   patience = patienceOf(FIRST_VARIANCE)
-  /** The mean that the last window found; NaN before the first. */
+  /** The mean that was learned last; NaN before the first. */
   lastMean = Number.NaN
   fast = 0
   fastN = 0
@@ -84,8 +84,10 @@ export class Measures {
     return n >= this.variance / (accuracy * accuracy) || lastedMs >= MOST_DURATIONS * typicalMs
   }
 
-  /** The first guess gives way to what is seen; later the last few windows count. */
-  learnVariance(sample: Sample): void {
+  /** What the latest calls took, and how much they vary: the first guess gives way to what is seen, later the last windows count. */
+  learn(sample: Sample): void {
+    if (sample.n === 0) return
+    this.lastMean = sample.mean
     if (sample.n < 2) return
     const freedom = sample.n - 1
     this.variance += (sample.variance - this.variance) * (freedom / (freedom + this.#freedom))

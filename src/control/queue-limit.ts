@@ -149,8 +149,8 @@ export class QueueLimit extends LimitState {
   #roundDone(nowMs: number): void {
     const { sample } = this.cohort
     const { baseline } = this
-    this.measures.learnVariance(sample)
-    if (sample.n > 0) this.measures.lastMean = sample.mean
+    this.measures.learn(sample)
+    this.unqueued.learn(sample)
     if (sample.n === 0) this.#beginRound(nowMs)
     else if (!baseline.isKnown) {
       baseline.pool(sample)
@@ -241,8 +241,7 @@ export class QueueLimit extends LimitState {
 
   #windowDone(nowMs: number): void {
     const sample = this.measures.window
-    this.measures.learnVariance(sample)
-    this.measures.lastMean = sample.mean
+    this.measures.learn(sample)
     // One call at a time makes no queue: whatever it takes is the baseline.
     if (!this.baseline.isKnown || this.limit === 1) this.baseline.set(sample.mean, sample.n)
     const error = this.measures.errorOf(sample.n)
@@ -345,11 +344,12 @@ export class QueueLimit extends LimitState {
   }
 
   #probed(nowMs: number): void {
-    const { after, before, n, error, elasticity, errorOfElasticity, top } = this.experiment
+    const { after, before, n, error, elasticity, top } = this.experiment
     if (n === 0) {
       this.#probeFailed(nowMs)
       return
     }
+    this.unqueued.learn(this.cohort.sample)
     if (this.#isVerifying) {
       this.#isVerifying = false
       // Only as far as chance explains: the calls of others may have queued meanwhile.
@@ -359,8 +359,8 @@ export class QueueLimit extends LimitState {
       else this.#foundKnee(before - this.baseline.value, nowMs)
       return
     }
-    if (elasticity < OURS - errorOfElasticity) {
-      // Even so many fewer calls queue: whose queue it is, the baseline may be of it too. Clients that probe together
+    if (this.experiment.stillQueues(this.aim.queue(top) / top)) {
+      // Whose queue it is, the baseline may be of it too. Clients that probe together
       // all see this now, and go deeper together.
       this.#lower('deep', DEEP_CUT, this.aim.probeAccuracy(this.exact), DEEP_TURNS, nowMs)
       return
