@@ -131,7 +131,8 @@ export class Controller implements Limiter {
    */
   admit(nowMs: number): number {
     const now = this.#advance(nowMs)
-    if (this.#gate.untilMs > now) return this.#wait('retry-after', this.#gate.waitMs(now), now)
+    const pauseMs = this.#gate.waitMs(now, this.#permits.inFlight, this.#queue.limit)
+    if (pauseMs > 0) return this.#wait('retry-after', pauseMs, now)
     if (this.#breaker.state !== 'closed') {
       const breakerMs = this.#breaker.waitMs(now)
       if (breakerMs > 0) return this.#wait('breaker', breakerMs, now)
@@ -325,6 +326,7 @@ export class Controller implements Limiter {
       if (sequence === this.#probeSequence) this.#breaker.undecided()
       return
     }
+    if (pauseMs > 0) this.#gate.spread(this.#queue.typicalMs())
     if (this.#breaker.state === 'closed') this.#queue.refused(sequence, now)
     this.#downstreamFailed(sequence, now)
   }

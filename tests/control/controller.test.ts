@@ -72,6 +72,30 @@ describe('the controller leaves a downstream alone', () => {
     expect(controller.admit(askMs)).toBe(0)
   })
 
+  // All at once they overflowed the queue of the downstream again, and each refusal is another pause.
+  test('after a pause for overload calls come back one after the other, within a usual duration', () => {
+    const controller = new Controller({ initial: 10, max: 10 }, 0)
+    let nowMs = 0
+    for (let turn = 0; turn < 10; turn += 1) {
+      const permits = Array.from({ length: 10 }, () => controller.sent(nowMs))
+      nowMs += 50
+      for (const permit of permits) controller.settled(permit, nowMs, OK)
+    }
+    const refused = controller.sent(nowMs)
+    controller.settled(refused, nowMs + 50, { kind: 'overloaded', status: 503, retryAfterMs: 1000 })
+    nowMs += 50
+    const backMs: number[] = []
+    for (let left = controller.limit; left > 0; left -= 1) {
+      for (let askMs = controller.admit(nowMs); askMs > 0; askMs = controller.admit(nowMs)) nowMs = askMs
+      controller.sent(nowMs)
+      backMs.push(nowMs)
+    }
+    expect(new Set(backMs).size).toBe(backMs.length)
+    expect(backMs[0]).toBeGreaterThanOrEqual(1550)
+    expect(nowMs - (backMs[0] as number)).toBeGreaterThan(30)
+    expect(nowMs - (backMs[0] as number)).toBeLessThanOrEqual(60)
+  })
+
   test('an outage costs a bounded number of attempts, and the end of it is noticed', () => {
     const toy = started()
     toy.run(10_000)
