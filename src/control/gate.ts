@@ -31,11 +31,11 @@ export class Gate {
     this.#spreadMs = Math.min(LONGEST_SPREAD_MS, durationMs)
   }
 
-  /** `inFlight` calls are under way, of `limit` that may be. */
-  waitMs(nowMs: number, inFlight = 0, limit = 1): number {
+  /** `inFlight` calls are under way, of `limit` that may be; when all are, the pause is no longer what is waited for. */
+  waitMs(nowMs: number, inFlight: number, limit: number): number {
     const pauseMs = this.#untilMs - nowMs
     if (pauseMs > 0) return pauseMs
-    if (inFlight === 0 || -pauseMs >= this.#spreadMs) return 0
+    if (inFlight === 0 || inFlight >= limit || -pauseMs >= this.#spreadMs) return 0
     return Math.max(0, ((inFlight + 1) / limit) * this.#spreadMs + pauseMs)
   }
 }

@@ -96,6 +96,20 @@ describe('the controller leaves a downstream alone', () => {
     expect(nowMs - (backMs[0] as number)).toBeLessThanOrEqual(60)
   })
 
+  test('calls that outlast such a pause and fill the limit are what is waited for after it', () => {
+    const controller = new Controller({ initial: 2, max: 2 }, 0)
+    let nowMs = 0
+    for (let turn = 0; turn < 20; turn += 1) {
+      const permit = controller.sent(nowMs)
+      nowMs += 500
+      controller.settled(permit, nowMs, OK)
+    }
+    for (let left = 2; left > 0; left -= 1) controller.sent(nowMs)
+    controller.settled(controller.sent(nowMs), nowMs, { kind: 'overloaded', status: 503, retryAfterMs: 1000 })
+    expect(controller.admit(controller.admit(nowMs))).toBe(Number.POSITIVE_INFINITY)
+    expect(controller.snapshot().gate).toBe('concurrency')
+  })
+
   test('an outage costs a bounded number of attempts, and the end of it is noticed', () => {
     const toy = started()
     toy.run(10_000)
