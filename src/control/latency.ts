@@ -39,6 +39,30 @@ export class Sample {
   }
 }
 
+/** Degrees of freedom that a variance rests on at most: later the last few samples count. */
+const MOST_FREEDOM = 60
+
+/** The variance of single values, from sample to sample: a first guess gives way to what is seen. */
+export class Variance {
+  value: number
+  #freedom: number
+  readonly #least: number
+
+  /** `guess` counts as so many degrees of `freedom`; below `least` it does not fall. */
+  constructor(guess: number, freedom: number, least = 0) {
+    this.value = guess
+    this.#freedom = freedom
+    this.#least = least
+  }
+
+  learn(sample: Sample): void {
+    const freedom = Math.max(0, sample.n - 1)
+    this.value += (sample.variance - this.value) * (freedom / (freedom + this.#freedom))
+    if (this.value < this.#least) this.value = this.#least
+    this.#freedom = Math.min(MOST_FREEDOM, this.#freedom + freedom)
+  }
+}
+
 /**
  * A group of calls that were sent one after another, measured as a whole: it is complete when all have settled. What
  * is counted by the time of settling alone favours calls that finish early, and a limit that is judged by those is

@@ -4,16 +4,16 @@
  * the limit changes.
  */
 import type { Baseline } from './baseline.ts'
-import { Sample } from './latency.ts'
+import { Sample, Variance } from './latency.ts'
 
 const FIRST_VARIANCE = 0.36
+const FIRST_FREEDOM = 16
 const LEAST_VARIANCE = 0.0025
 /** An alarm is this many standard errors above its threshold. */
 const ALARM_ERRORS = 4
 /** A limit that fewer sends than this found full is not what holds the client back. */
 const SATURATED = 0.25
 const UNKNOWN_MS = 1000
-const MOST_FREEDOM = 60
 const ACCURACY = 0.05
 const MOST_DURATIONS = 12
 
@@ -32,8 +32,7 @@ export class Measures {
   inFlight = 0
   /** Most calls that were in flight at once. */
   peak = 0
-  /** Degrees of freedom that the variance rests on. */
-  #freedom = 16
+  readonly #variance = new Variance(FIRST_VARIANCE, FIRST_FREEDOM, LEAST_VARIANCE)
   #sends = 0
   #full = 0
   /** Calls that were sent at this very moment: they found the limit full if the last of them did. */
@@ -84,17 +83,15 @@ export class Measures {
     return n >= this.variance / (accuracy * accuracy) || lastedMs >= MOST_DURATIONS * typicalMs
   }
 
-  /** What the latest calls took, and how much they vary: the first guess gives way to what is seen, later the last windows count. */
+  /** What the latest calls took, and how much they vary. */
   learn(sample: Sample): void {
     if (sample.n === 0) return
     this.lastMean = sample.mean
     if (sample.n < 2) return
-    const freedom = sample.n - 1
-    this.variance += (sample.variance - this.variance) * (freedom / (freedom + this.#freedom))
-    if (this.variance < LEAST_VARIANCE) this.variance = LEAST_VARIANCE
+    this.#variance.learn(sample)
+    this.variance = this.#variance.value
     this.tolerance = toleranceOf(this.variance)
     this.patience = patienceOf(this.variance)
-    this.#freedom = Math.min(MOST_FREEDOM, this.#freedom + freedom)
   }
 
   /** Standard error of the difference of two means over so many calls. */

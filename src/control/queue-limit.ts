@@ -360,8 +360,8 @@ export class QueueLimit extends LimitState {
       return
     }
     if (this.experiment.stillQueues(this.aim.queue(top) / top)) {
-      // Whose queue it is, the baseline may be of it too. Clients that probe together
-      // all see this now, and go deeper together.
+      // Whose queue it is, the baseline may be of it too. Clients that probe together all see this now, and go deeper
+      // together.
       this.#lower('deep', DEEP_CUT, this.aim.probeAccuracy(this.exact), DEEP_TURNS, nowMs)
       return
     }

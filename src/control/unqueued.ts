@@ -2,9 +2,8 @@
  * What calls are like where next to nothing queues: how long the fastest take, and how much they vary by themselves.
  * Rounds of a climb and probes teach it; at full load a queue that comes and goes would pass for calls that vary.
  */
-import type { Sample } from './latency.ts'
+import { type Sample, Variance } from './latency.ts'
 
-const MOST_FREEDOM = 60
 /** Of the fastest call of a sample, where calls before were faster. */
 const LEAST_WEIGHT = 0.1
 /** Calls that vary less than this (a standard deviation of logarithms) come evenly; from the second on they do not. */
@@ -16,17 +15,13 @@ const EVEN_SERVICE = 1.7
 export class Unqueued {
   /** Logarithm of what the fastest calls take; NaN before the first sample. */
   #least = Number.NaN
-  #variance = 0
-  /** Degrees of freedom that the variance rests on, and one for none. */
-  #freedom = 1
+  readonly #variance = new Variance(0, 1)
 
   learn(sample: Sample): void {
     if (sample.n === 0) return
     if (sample.least < this.#least || Number.isNaN(this.#least)) this.#least = sample.least
     else this.#least += (sample.least - this.#least) * LEAST_WEIGHT
-    const freedom = sample.n - 1
-    this.#variance += (sample.variance - this.#variance) * (freedom / (freedom + this.#freedom))
-    this.#freedom = Math.min(MOST_FREEDOM, this.#freedom + freedom)
+    this.#variance.learn(sample)
   }
 
   /**
@@ -39,7 +34,7 @@ export class Unqueued {
 
   /** From 0, where service takes about the same time for all calls, to 1, where it takes very different times. */
   unevenness(baseline: number): number {
-    const deviation = Math.sqrt(this.#variance)
+    const deviation = Math.sqrt(this.#variance.value)
     if (deviation <= EVEN) return 0
     return share(EVEN_SERVICE - (1 - this.way(baseline)) / deviation) * share((deviation - EVEN) / (UNEVEN - EVEN))
   }
