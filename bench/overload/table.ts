@@ -2,7 +2,7 @@
 import Table from 'cli-table3'
 import { HEADGATE } from './algorithms/registry.ts'
 import type { RandomScore } from './random-trials.ts'
-import type { OverloadRow, Summary } from './verdict.ts'
+import { type OverloadRow, REFERENCE, type Summary } from './verdict.ts'
 
 export interface Line {
   readonly scenario: string
@@ -45,11 +45,13 @@ export function printGoals(rows: readonly OverloadRow[]): void {
   for (const row of rows) {
     const { least, most, eachSeedLeast } = row.goal
     const worst = row.notes['worst seed']
+    const reference = row.notes[REFERENCE]
     const seeds = eachSeedLeast !== undefined && worst !== undefined ? ` (worst seed ${worst.toFixed(2)})` : ''
+    const beside = reference !== undefined ? ` (${REFERENCE} ${reference.toFixed(1)})` : ''
     const goal = least !== undefined ? `≥ ${show(least)}` : most !== undefined ? `≤ ${show(most)}` : ''
     table.push([
       `${row.name}, ${row.unit}`,
-      row.headgate === null ? '–' : `${show(row.headgate)}${seeds}`,
+      row.headgate === null ? '–' : `${show(row.headgate)}${seeds}${beside}`,
       bestPeer(row),
       goal,
       row.holds === null ? '' : row.holds ? 'holds' : 'MISSED',

@@ -35,6 +35,8 @@ export interface Summary {
 }
 
 export const LEAST_OF_A_SEED = 0.75
+/** The note of a row: ns that a step of the reference loop took in the same moment. */
+export const REFERENCE = 'reference loop'
 
 export function summarize(trial: Trial, runs: readonly (readonly PhaseScore[])[]): Summary {
   const judged = runs.map((phases) => phases[trial.judged] as PhaseScore)
