@@ -13,6 +13,9 @@ export type Cause = 'scheduled' | 'gray' | 'alarm'
 export const OURS = 0.5
 const NOT_OURS = 0.8
 const TRANSIENT = 1.3
+/** Calls that are slower by this much after the cut would still queue if it was ours, and the cut have cost nothing. */
+const LARGE_RISE = 0.6
+const NOT_OURS_IF_LARGE = 0.35
 /** One that is known no better than this does not tell the first two apart. */
 const BLIND = 0.25
 /** Calls from before the cut that are enough to stand for the limit before it. */
@@ -120,10 +123,11 @@ export class Experiment {
     return this.errorOfFall / this.#lever
   }
 
-  /** Fewer calls do not help, or noise hides whether they do. */
-  get isNotOurs(): boolean {
+  /** Fewer calls do not help, or noise hides whether they do. `rise`: over the baseline, after the cut. */
+  isNotOurs(rise: number): boolean {
     const error = this.errorOfElasticity
-    return this.elasticity > (error > BLIND ? OURS : NOT_OURS + 0.5 * error)
+    const most = (rise > LARGE_RISE ? NOT_OURS_IF_LARGE : NOT_OURS) + 0.5 * error
+    return this.elasticity > (error > BLIND ? Math.min(OURS, most) : most)
   }
 
   get isTransient(): boolean {

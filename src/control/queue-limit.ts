@@ -326,7 +326,7 @@ export class QueueLimit extends LimitState {
     } else if (this.experiment.isTransient && rise > ALARM && this.#brakes < MOST_BRAKES) {
       this.#brakes += 1
       this.#cut('alarm', nowMs)
-    } else if (this.experiment.isNotOurs) {
+    } else if (this.experiment.isNotOurs(rise)) {
       // Fewer calls do not help, or noise hides whether they do: to wait for a deeper probe costs little, but a limit
       // that follows a latency that is not its own making falls to nothing. The baseline is not raised on that alone:
       // others may have made the queue.

@@ -39,3 +39,21 @@ test('calls that become faster by as much as they become fewer still queue', () 
 test('calls that become no faster do not queue', () => {
   expect(probed(ALONE_MS, ALONE_MS).stillQueues(0.1)).toBe(false)
 })
+
+// A cache went cold, calls took three times as long, and a quarter of the limit queued on top: that quarter left with
+// the cut, the whole rise was taken for a queue of one's own, and the limit fell to a third.
+test("calls far above the baseline after a cut that cost throughput wait for no queue of one's own", () => {
+  const beforeMs = 3.25 * ALONE_MS
+  const experiment = probed(beforeMs, 0.83 * beforeMs)
+  const rise = Math.log((0.83 * beforeMs) / ALONE_MS)
+  expect(experiment.elasticity).toBeGreaterThan(0.4)
+  expect(experiment.elasticity).toBeLessThan(0.6)
+  expect(experiment.isNotOurs(rise)).toBe(true)
+  // As much elasticity beside a small rise is what the end of a queue of one's own looks like.
+  expect(experiment.isNotOurs(0.2)).toBe(false)
+})
+
+test('calls that become faster with the cut queued by themselves, however slow they were', () => {
+  const experiment = probed(6 * ALONE_MS, (6 * ALONE_MS * TO) / LIMIT)
+  expect(experiment.isNotOurs(Math.log((6 * TO) / LIMIT))).toBe(false)
+})
