@@ -75,7 +75,7 @@ export async function overload(options: OverloadOptions): Promise<OverloadRow[]>
   else if (options.scenario !== '' && TUNING.includes(options.scenario)) {
     rows.push(...generated('tuning', algorithms, options))
   }
-  if (CPU.includes(options.scenario)) rows.push(cpuRow(algorithms))
+  if (CPU.includes(options.scenario)) rows.push(cpuRow(algorithms, options.smoke))
   if (rows.length === 0) throw new Error(`no scenario's name contains '${options.scenario}'`)
   if (!options.json) printGoals(rows)
   const reasons = Object.fromEntries(missing.map((name) => [name, 'missing: src/control/controller.ts']))
@@ -123,8 +123,8 @@ function bestOfPeers(values: ReadonlyMap<string, number>): number {
   return Math.max(0, ...[...values].filter(([name]) => name !== HEADGATE).map(([, value]) => value))
 }
 
-function cpuRow(algorithms: readonly Algorithm[]): OverloadRow {
-  const costs = algorithms.map(({ name, bare }) => ({ name, ...costOfCall(bare(1, 0)) }))
+function cpuRow(algorithms: readonly Algorithm[], smoke: boolean): OverloadRow {
+  const costs = algorithms.map(({ name, bare }) => ({ name, ...costOfCall(bare(1, 0), smoke) }))
   const values = new Map(costs.map(({ name, nanoseconds }) => [name, nanoseconds]))
   const ours = costs.find(({ name }) => name === HEADGATE)
   const notes: Record<string, number> = ours === undefined ? {} : { [REFERENCE]: ours.referenceNanoseconds }
