@@ -4,7 +4,7 @@
  * machine and in every run; only the CPU cost of a call is measured.
  */
 import { type Algorithm, HEADGATE, loadAlgorithms, STORMY } from './overload/algorithms/registry.ts'
-import { costOfCall } from './overload/cpu.ts'
+import { costOfCall, FEW_ROUNDS, ROUNDS } from './overload/cpu.ts'
 import { NEVER_TUNED_SEEDS, seedsOf, TUNING_SEEDS } from './overload/generator.ts'
 import { measure } from './overload/measure.ts'
 import { forgetRuns } from './overload/oracle.ts'
@@ -75,7 +75,7 @@ export async function overload(options: OverloadOptions): Promise<OverloadRow[]>
   else if (options.scenario !== '' && TUNING.includes(options.scenario)) {
     rows.push(...generated('tuning', algorithms, options))
   }
-  if (CPU.includes(options.scenario)) rows.push(cpuRow(algorithms, options.smoke))
+  if (CPU.includes(options.scenario)) rows.push(cpuRow(algorithms, options.smoke ? FEW_ROUNDS : ROUNDS))
   if (rows.length === 0) throw new Error(`no scenario's name contains '${options.scenario}'`)
   if (!options.json) printGoals(rows)
   const reasons = Object.fromEntries(missing.map((name) => [name, 'missing: src/control/controller.ts']))
@@ -123,8 +123,8 @@ function bestOfPeers(values: ReadonlyMap<string, number>): number {
   return Math.max(0, ...[...values].filter(([name]) => name !== HEADGATE).map(([, value]) => value))
 }
 
-function cpuRow(algorithms: readonly Algorithm[], smoke: boolean): OverloadRow {
-  const costs = algorithms.map(({ name, bare }) => ({ name, ...costOfCall(bare(1, 0), smoke) }))
+function cpuRow(algorithms: readonly Algorithm[], rounds: number): OverloadRow {
+  const costs = algorithms.map(({ name, bare }) => ({ name, ...costOfCall(bare(1, 0), rounds) }))
   const values = new Map(costs.map(({ name, nanoseconds }) => [name, nanoseconds]))
   const ours = costs.find(({ name }) => name === HEADGATE)
   const notes: Record<string, number> = ours === undefined ? {} : { [REFERENCE]: ours.referenceNanoseconds }

@@ -10,8 +10,9 @@ const PER_CALL_MS = 1.25
 const RING = 2048
 const WARM_CALLS = 200_000
 const TIMED_CALLS = 400_000
-const ROUNDS = 80
-const SMOKE_ROUNDS = 4
+/** Of a run, and of a smoke run. */
+export const ROUNDS = 80
+export const FEW_ROUNDS = 4
 const REFERENCE_STEPS = 4_000_000
 const REFERENCE_CELLS = 4096
 const SUCCESS: Outcome = { kind: 'success', status: 200 }
@@ -23,16 +24,15 @@ export interface CallCost {
 }
 
 /**
- * CPU time of the process, so that a busy machine does not count; the least of many rounds, since a neighbour on the
- * same core slows it down for seconds.
+ * CPU time of the process, so that a busy machine does not count; the least of so many `rounds` of about a sixth of a
+ * second, since a neighbour on the same core slows it down for seconds.
  */
-export function costOfCall(gate: Gate, smoke: boolean): CallCost {
+export function costOfCall(gate: Gate, rounds: number): CallCost {
   const loop = new Loop(gate)
   const reference = new Reference()
   loop.run(WARM_CALLS)
   reference.run(REFERENCE_STEPS)
   let best: CallCost = { nanoseconds: Number.POSITIVE_INFINITY, referenceNanoseconds: Number.POSITIVE_INFINITY }
-  const rounds = smoke ? SMOKE_ROUNDS : ROUNDS
   for (let round = 0; round < rounds; round += 1) {
     const nanoseconds = cpuNanoseconds(() => loop.run(TIMED_CALLS)) / TIMED_CALLS
     const referenceNanoseconds = cpuNanoseconds(() => reference.run(REFERENCE_STEPS)) / REFERENCE_STEPS
