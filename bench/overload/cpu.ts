@@ -24,8 +24,8 @@ export interface CallCost {
 }
 
 /**
- * CPU time of the process, so that a busy machine does not count; the least of so many `rounds` of about a sixth of a
- * second, since a neighbour on the same core slows it down for seconds.
+ * CPU time of the process, so that a busy machine does not count; the least of so many `rounds`, since a neighbour
+ * on the same core slows it down for seconds.
  */
 export function costOfCall(gate: Gate, rounds: number): CallCost {
   const loop = new Loop(gate)
