@@ -13,6 +13,8 @@ const RATES = 48
 const SIZES = 16
 const SMALLEST_S = 0.03
 const SIZE_STEP = 1.4
+/** The buckets of one rate, and the window. */
+const KINDS = SIZES + 1
 const USUAL_S = 0.3
 const USUAL_SPREAD = 1.1
 const WINDOW_CHANCE = 0.3
@@ -21,12 +23,14 @@ const ERROR_CALLS = 1
 const ERROR_S = 0.02
 const ERROR_SHARE = 0.1
 /** That the quota has changed between two stretches (Adams and MacKay, Bayesian online changepoint detection, 2007). */
-const ANOTHER = 0.05
+const ANOTHER = 0.1
 /** Beforehand: that a quota has changed within a stretch, and that what was granted has nothing to do with this one. */
 const CHANGED = 0.03
 const UNEXPLAINED = 0.003
-/** Where in what is believed the pace is taken: low where that is narrow, high where a refusal would still teach much. */
-const QUANTILE = 0.4
+/** Of a normal distribution: what its height times its standard error comes to. */
+const HEIGHT = 1 / Math.sqrt(2 * Math.PI)
+/** Where in what is believed the pace is taken: in the middle, and higher where a refusal would still teach much. */
+const QUANTILE = 0.5
 const UNSURE = 1.2
 const UNSURE_QUANTILE = 0.6
 /** How far it lies apart is told between these shares of it. */
@@ -42,18 +46,16 @@ export interface Fit {
 /** `low` and `high`: calls a second that the quota is between; the latest stretch is last. */
 export function fitQuota(stretches: readonly Stretch[], low: number, high: number): Fit {
   if (!(high > low)) return { perSecond: low, apart: 1 }
-  const weights = new Float64Array(RATES)
   const step = (high / low) ** (1 / (RATES - 1))
-  let sum = 0
-  for (let at = 0; at < RATES; at += 1) {
-    weights[at] = likelihood(stretches, low * step ** at)
-    sum += weights[at] as number
-  }
+  const before = beforehand(step)
+  let believed = before
+  for (const stretch of stretches) believed = learned(believed, before, stretch, low, step)
+  const sum = total(believed)
   const rateAt = (share: number): number => {
     let passed = 0
-    for (let at = 0; at < RATES; at += 1) {
-      passed += weights[at] as number
-      if (passed >= share * sum) return low * step ** at
+    for (let at = 0; at < believed.length; at += 1) {
+      passed += believed[at] as number
+      if (passed >= share * sum) return low * step ** Math.floor(at / KINDS)
     }
     return low
   }
@@ -61,39 +63,82 @@ export function fitQuota(stretches: readonly Stretch[], low: number, high: numbe
   return { perSecond: rateAt(apart > UNSURE ? UNSURE_QUANTILE : QUANTILE), apart }
 }
 
-function likelihood(stretches: readonly Stretch[], perSecond: number): number {
-  const drained = stretches.map((each) => each.drained(perSecond))
-  const unspent = stretches.map((each) => each.unspent(perSecond))
-  let all = 0
-  for (let size = 0; size < SIZES; size += 1) {
-    const seconds = SMALLEST_S * SIZE_STEP ** size
-    const capacity = Math.max(1, seconds * perSecond)
-    const off = Math.log(seconds / USUAL_S) / USUAL_SPREAD
-    let chance = 1
-    for (let at = 0; at < stretches.length; at += 1) {
-      const left = Math.min(capacity - (drained[at] as number), unspent[at] as number)
-      // Too much was granted for such a quota: it fits if it was another one at first.
-      const changed = left < 0 && capacity <= (drained[at] as number) ? CHANGED : UNEXPLAINED
-      chance = followed(chance, changed + (1 - changed) * chanceOf(left, perSecond, capacity), at)
-    }
-    all += (Math.exp((-off * off) / 2) * chance) / SIZES
+/** What each quota of the grid weighs before anything is known: of every rate the buckets, then the window. */
+function beforehand(step: number): Float64Array {
+  const weights = new Float64Array(RATES * KINDS)
+  for (let at = 0; at < weights.length; at += 1) {
+    const size = at % KINDS
+    const off = Math.log((SMALLEST_S * SIZE_STEP ** size) / USUAL_S) / USUAL_SPREAD
+    const kind = size === SIZES ? WINDOW_CHANCE : ((1 - WINDOW_CHANCE) * Math.exp((-off * off) / 2)) / SIZES
+    // One rate is as likely as another, and those of the grid lie farther apart the higher they are.
+    weights[at] = kind * step ** Math.floor(at / KINDS)
   }
-  let window = 1
-  stretches.forEach((each, at) => {
-    const left = perSecond - each.inSecond
-    const changed = left < 0 ? CHANGED : UNEXPLAINED
-    const fits = chanceOf(left, perSecond, 0) * chanceOf(Math.min(0, perSecond - each.mostBefore), perSecond, 0)
-    window = followed(window, changed + (1 - changed) * fits, at)
-  })
-  return (1 - WINDOW_CHANCE) * all + WINDOW_CHANCE * window
+  const sum = total(weights)
+  return weights.map((each) => each / sum)
 }
 
-/** Before the next stretch the quota may have changed: then what came before says nothing. */
-function followed(before: number, next: number, at: number): number {
-  return at === 0 ? next : (ANOTHER + (1 - ANOTHER) * before) * next
+/** What is believed after a stretch. Before it the quota may have become another one, of which nothing is known. */
+function learned(known: Float64Array, before: Float64Array, stretch: Stretch, low: number, step: number): Float64Array {
+  const sum = total(known)
+  const weights = new Float64Array(RATES * KINDS)
+  for (let rate = 0; rate < RATES; rate += 1) {
+    const perSecond = low * step ** rate
+    const drained = stretch.drained(perSecond)
+    const unspent = stretch.unspent(perSecond)
+    for (let size = 0; size < KINDS; size += 1) {
+      const at = rate * KINDS + size
+      const chance =
+        size === SIZES
+          ? chanceOfWindow(stretch, perSecond)
+          : chanceOfBucket(stretch, perSecond, SMALLEST_S * SIZE_STEP ** size, drained, unspent)
+      const same = (known[at] as number) / sum
+      weights[at] = (ANOTHER * (before[at] as number) + (1 - ANOTHER) * same) * chance
+    }
+  }
+  return weights
 }
 
-function chanceOf(left: number, perSecond: number, capacity: number): number {
-  const errors = left / (ERROR_CALLS + ERROR_S * perSecond + ERROR_SHARE * capacity)
+function chanceOfBucket(
+  stretch: Stretch,
+  perSecond: number,
+  seconds: number,
+  drained: number,
+  unspent: number,
+): number {
+  const capacity = Math.max(1, seconds * perSecond)
+  const error = errorOf(perSecond, capacity)
+  const left = Math.min(capacity - drained, unspent)
+  // Too much was granted for such a quota: it fits if it was another one at first.
+  const changed = otherwise(left < 0 && capacity <= drained ? CHANGED : UNEXPLAINED, stretch, error)
+  return changed + (1 - changed) * chanceOf(left, error)
+}
+
+function chanceOfWindow(stretch: Stretch, perSecond: number): number {
+  const error = errorOf(perSecond, 0)
+  const left = perSecond - stretch.inSecond
+  const changed = otherwise(left < 0 ? CHANGED : UNEXPLAINED, stretch, error)
+  const fits = chanceOf(left, error) * chanceOf(Math.min(0, perSecond - stretch.mostBefore), error)
+  return changed + (1 - changed) * fits
+}
+
+function total(weights: Float64Array): number {
+  return weights.reduce((sum, each) => sum + each, 0)
+}
+
+/**
+ * What this `share` of another quota weighs beside one that fits: of the other, any call of the stretch was as likely to
+ * be the refused one; this one explains those within its error. Of the calls before the first refusal nothing was known.
+ */
+function otherwise(share: number, stretch: Stretch, error: number): number {
+  return stretch.isFirst ? share : share * Math.min(1, error / (HEIGHT * stretch.calls))
+}
+
+/** How many calls may be left at a refusal, as a standard error. */
+function errorOf(perSecond: number, capacity: number): number {
+  return ERROR_CALLS + ERROR_S * perSecond + ERROR_SHARE * capacity
+}
+
+function chanceOf(left: number, error: number): number {
+  const errors = left / error
   return Math.exp((-errors * errors) / 2)
 }

@@ -41,7 +41,7 @@ const RAMP = 0.05
 const STEEPEST_RAMP = 0.7
 const STEEPER = 1.3
 /** What is believed is passed through in about so many seconds, but at most this steeply to begin with. */
-const APART_S = 5
+const APART_S = 8
 const STEEP = 0.25
 /** A try that finds no more than this above what held has found the same quota. */
 const SAME = 1.05

@@ -28,6 +28,11 @@ export class Stretch {
     this.#closedMs = closedMs
   }
 
+  /** Nothing was ever refused before. */
+  get isFirst(): boolean {
+    return this.#closedMs === Number.POSITIVE_INFINITY
+  }
+
   get lastsMs(): number {
     return this.#endMs - this.startMs
   }
