@@ -1,7 +1,8 @@
 /**
  * A quota of so many calls in every second of the clock. `quota.ts` tells it what is sent and refused; it says whether
- * refusals look like such a quota (two of them after the same number of calls of their second), and from then on when
- * the next call may go. What is left of a second is spread over what is left of it, also where it began with a pause.
+ * refusals look like such a quota (two of them after as many calls of their second, but not after as long), and from
+ * then on when the next call may go. What is left of a second is spread over what is left of it, also where it began
+ * with a pause.
  * It is tried early in a second, at more than the usual pace: the Retry-After of a refusal there is over while most of
  * the next second is left, that of one at the end costs the whole of it.
  * Invariant: while it is believed, no more than the believed count (and what a try adds) is sent in one second.
@@ -12,6 +13,8 @@ const BINS = 512
 /** Two counts are the same when they differ by no more than this: calls are counted in bins, and the lag is a guess. */
 const SAME_CALLS = 1
 const SAME_SHARE = 0.015
+/** The same count after the same time says nothing: a bucket that was as full grants as many. */
+const OTHER_TIME = 0.15
 /** A count is of no use where so few calls would be within chance. */
 const LEAST_COUNT = 16
 /** The clock of the downstream is known no better than this: that close to the turn of a second nothing is sent. */
@@ -42,6 +45,8 @@ export class QuotaWindow {
   /** Calls of its second before the last refusal. */
   #lastCount = 0
   #lastSecond = Number.NEGATIVE_INFINITY
+  /** How long after the first of them. */
+  #lastTookMs = 0
   /** Calls a second that are believed in; 0: none. */
   #count = 0
   #second = Number.NEGATIVE_INFINITY
@@ -122,10 +127,13 @@ export class QuotaWindow {
   concluded(sentMs: number, later: number, mostBefore: number): boolean {
     const second = Math.floor((sentMs + this.#lagMs) / WINDOW_MS)
     if (this.#count > 0) return this.#confirmed(second, later)
-    const count = Math.max(0, this.#since(second * WINDOW_MS - this.#lagMs) - later)
+    const beginMs = second * WINDOW_MS - this.#lagMs
+    const count = Math.max(0, this.#since(beginMs) - later)
+    const tookMs = sentMs - this.#firstSince(beginMs)
     const isSame = Math.abs(count - this.#lastCount) <= SAME_CALLS + SAME_SHARE * count
     const isMost = count >= (1 - SAME_SHARE) * mostBefore - SAME_CALLS - this.#lagMs * 0.001 * mostBefore
-    if (isSame && isMost && second !== this.#lastSecond && count >= LEAST_COUNT) {
+    const isTold = Math.abs(tookMs - this.#lastTookMs) > OTHER_TIME * Math.max(tookMs, this.#lastTookMs)
+    if (isSame && isTold && isMost && second !== this.#lastSecond && count >= LEAST_COUNT) {
       this.#count = Math.max(1, Math.min(count, this.#lastCount) - 1)
       this.#cap = this.#count
       this.#second = second
@@ -134,6 +142,7 @@ export class QuotaWindow {
     }
     this.#lastCount = count
     this.#lastSecond = second
+    this.#lastTookMs = tookMs
     return this.#count > 0
   }
 
@@ -191,6 +200,14 @@ export class QuotaWindow {
     this.#bin = bin
     this.#binEndMs = (bin + 1) * BIN_MS
     this.#slot = bin % BINS
+  }
+
+  /** When the first of the calls was sent that were sent from then on, to a bin's length. */
+  #firstSince(fromMs: number): number {
+    const from = Math.floor(fromMs / BIN_MS)
+    let bin = Math.max(from, this.#bin - BINS + 1)
+    while (bin < this.#bin && (this.#bins[bin % BINS] as number) === 0) bin += 1
+    return Math.max(fromMs, bin * BIN_MS)
   }
 
   /** Calls sent from then on, refused ones apart. */
