@@ -130,7 +130,7 @@ function total(weights: Float64Array): number {
  * be the refused one; this one explains those within its error. Of the calls before the first refusal nothing was known.
  */
 function otherwise(share: number, stretch: Stretch, error: number): number {
-  return stretch.isFirst ? share : share * Math.min(1, error / (HEIGHT * stretch.calls))
+  return stretch.isFirst ? share : share * Math.min(1, error / (HEIGHT * Math.max(1, stretch.calls)))
 }
 
 /** How many calls may be left at a refusal, as a standard error. */

@@ -58,4 +58,14 @@ describe('what refusals say of a quota', () => {
     expect(Math.abs((both?.perSecond ?? 0) / PER_SECOND - 1)).toBeLessThan(0.05)
     for (const { apart } of each) expect(both?.apart).toBeLessThan(apart)
   })
+
+  it('believes in rates between the bounds when more calls were refused than granted', () => {
+    const none = new Stretch(0, CLOSED_MS)
+    none.granted(10)
+    none.end(20, 4)
+    const { perSecond, apart } = fitQuota([none], LOWEST, HIGHEST)
+    expect(perSecond).toBeGreaterThan(LOWEST)
+    expect(perSecond).toBeLessThan(HIGHEST)
+    expect(apart).toBeGreaterThan(1)
+  })
 })
