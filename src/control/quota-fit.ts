@@ -50,12 +50,11 @@ export function fitQuota(stretches: readonly Stretch[], low: number, high: numbe
   const before = beforehand(step)
   let believed = before
   for (const stretch of stretches) believed = learned(believed, before, stretch, low, step)
-  const sum = total(believed)
   const rateAt = (share: number): number => {
     let passed = 0
     for (let at = 0; at < believed.length; at += 1) {
       passed += believed[at] as number
-      if (passed >= share * sum) return low * step ** Math.floor(at / KINDS)
+      if (passed >= share) return low * step ** Math.floor(at / KINDS)
     }
     return low
   }
@@ -63,23 +62,21 @@ export function fitQuota(stretches: readonly Stretch[], low: number, high: numbe
   return { perSecond: rateAt(apart > UNSURE ? UNSURE_QUANTILE : QUANTILE), apart }
 }
 
-/** What each quota of the grid weighs before anything is known: of every rate the buckets, then the window. */
+/** How likely each quota of the grid is before anything is known: of every rate the buckets, then the window. */
 function beforehand(step: number): Float64Array {
   const weights = new Float64Array(RATES * KINDS)
   for (let at = 0; at < weights.length; at += 1) {
     const size = at % KINDS
-    const off = Math.log((SMALLEST_S * SIZE_STEP ** size) / USUAL_S) / USUAL_SPREAD
+    const off = Math.log(secondsOf(size) / USUAL_S) / USUAL_SPREAD
     const kind = size === SIZES ? WINDOW_CHANCE : ((1 - WINDOW_CHANCE) * Math.exp((-off * off) / 2)) / SIZES
     // One rate is as likely as another, and those of the grid lie farther apart the higher they are.
     weights[at] = kind * step ** Math.floor(at / KINDS)
   }
-  const sum = total(weights)
-  return weights.map((each) => each / sum)
+  return normalized(weights)
 }
 
 /** What is believed after a stretch. Before it the quota may have become another one, of which nothing is known. */
 function learned(known: Float64Array, before: Float64Array, stretch: Stretch, low: number, step: number): Float64Array {
-  const sum = total(known)
   const weights = new Float64Array(RATES * KINDS)
   for (let rate = 0; rate < RATES; rate += 1) {
     const perSecond = low * step ** rate
@@ -90,22 +87,20 @@ function learned(known: Float64Array, before: Float64Array, stretch: Stretch, lo
       const chance =
         size === SIZES
           ? chanceOfWindow(stretch, perSecond)
-          : chanceOfBucket(stretch, perSecond, SMALLEST_S * SIZE_STEP ** size, drained, unspent)
-      const same = (known[at] as number) / sum
-      weights[at] = (ANOTHER * (before[at] as number) + (1 - ANOTHER) * same) * chance
+          : chanceOfBucket(stretch, perSecond, Math.max(1, secondsOf(size) * perSecond), drained, unspent)
+      weights[at] = (ANOTHER * (before[at] as number) + (1 - ANOTHER) * (known[at] as number)) * chance
     }
   }
-  return weights
+  return normalized(weights)
 }
 
 function chanceOfBucket(
   stretch: Stretch,
   perSecond: number,
-  seconds: number,
+  capacity: number,
   drained: number,
   unspent: number,
 ): number {
-  const capacity = Math.max(1, seconds * perSecond)
   const error = errorOf(perSecond, capacity)
   const left = Math.min(capacity - drained, unspent)
   // Too much was granted for such a quota: it fits if it was another one at first.
@@ -121,8 +116,14 @@ function chanceOfWindow(stretch: Stretch, perSecond: number): number {
   return changed + (1 - changed) * fits
 }
 
-function total(weights: Float64Array): number {
-  return weights.reduce((sum, each) => sum + each, 0)
+/** The size of a bucket, in seconds of its rate. */
+function secondsOf(size: number): number {
+  return SMALLEST_S * SIZE_STEP ** size
+}
+
+function normalized(weights: Float64Array): Float64Array {
+  const sum = weights.reduce((before, each) => before + each, 0)
+  return weights.map((each) => each / sum)
 }
 
 /**

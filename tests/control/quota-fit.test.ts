@@ -9,7 +9,7 @@ const OFFERED = 1100
 const HIGHEST = 1117
 const LOWEST = HIGHEST / 6
 
-/** Calls at a pace that grows by a quarter a second; it ends when the bucket has nothing left. */
+/** Calls at a pace that grows by this share a second, until the bucket, full at first, has nothing left. */
 function untilRefused(startMs: number, burst: number, pace: number, growth = 0): Stretch {
   const stretch = new Stretch(startMs, CLOSED_MS)
   let nowMs = startMs
