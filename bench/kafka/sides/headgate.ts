@@ -24,6 +24,7 @@ export async function headgate(spec: SideSpec): Promise<SideReport> {
   const source = {
     ...{ brokers: [spec.broker], group: spec.group, topics: [spec.topic] },
     ...(spec.partitionBytes === undefined ? {} : { partitionFetchBytes: spec.partitionBytes }),
+    ...(spec.checkCrcs === undefined ? {} : { checkCrcs: spec.checkCrcs }),
   }
   const begin = pipeline('bench', { admission: admissionOf(spec), ...deliveryOf(spec) })
   const works = {

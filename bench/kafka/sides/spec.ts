@@ -21,6 +21,8 @@ export interface SideSpec {
   readonly tail?: boolean
   /** The most bytes of a partition in one fetch. */
   readonly partitionBytes?: number
+  /** False to leave out the checksums of batches, as KafkaJS does. */
+  readonly checkCrcs?: boolean
   /** Records in flight at most; the side's default when absent. */
   readonly creditRecords?: number
   readonly creditBytes?: number

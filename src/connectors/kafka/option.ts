@@ -70,6 +70,11 @@ export interface KafkaSourceOptions<T = Uint8Array | null> extends KafkaConnecti
   readonly fetchWaitMs?: number
   /** The largest batch that is taken, as it is without compression, bytes. Default 128 MiB, range 1 KiB–2 GiB − 1. */
   readonly maxRecordBatchBytes?: number
+  /**
+   * Whether the checksum of each batch is verified (Kafka's check.crcs), so that a damaged one stops its partition
+   * instead of being read. Default true; false saves a sixth of the CPU where records are large.
+   */
+  readonly checkCrcs?: boolean
   /** Put before partition names, to tell apart two clusters with the same topic; default nothing. */
   readonly partitionPrefix?: string
 }
@@ -113,6 +118,7 @@ const schema = z
     partitionFetchBytes: integer(KIB, 1024 * MIB).default(MIB),
     fetchWaitMs: integer(1, 60_000).default(500),
     maxRecordBatchBytes: integer(KIB, 2048 * MIB - 1).default(128 * MIB),
+    checkCrcs: z.boolean({ error: 'true or false' }).default(true),
     partitionPrefix: z.string({ error: 'text' }).default(''),
   })
   .refine(({ heartbeatIntervalMs, sessionTimeoutMs }) => (heartbeatIntervalMs ?? 0) * 3 <= sessionTimeoutMs, {

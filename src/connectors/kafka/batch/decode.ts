@@ -40,6 +40,8 @@ export interface DecodeOptions {
   readonly abortedTransactions: readonly AbortedTransaction[]
   readonly readCommitted: boolean
   readonly codec: BatchCodec
+  /** Whether damage is looked for by checksum; default true. */
+  readonly checkCrcs?: boolean | undefined
   /** The largest batch that is decoded, without its compression; default 128 MiB. */
   readonly maxRecordBatchBytes?: number | undefined
 }
@@ -49,6 +51,7 @@ export const DEFAULT_MAX_RECORD_BATCH_BYTES = 128 * 1024 * 1024
 export class RecordBatches {
   readonly #bytes: Buffer
   readonly #options: DecodeOptions
+  readonly #checkCrcs: boolean
   readonly #maxBytes: number
   readonly #aborted: AbortedTransactions | null
   #at = 0
@@ -59,6 +62,7 @@ export class RecordBatches {
   constructor(fetched: Buffer, options: DecodeOptions) {
     this.#bytes = fetched
     this.#options = options
+    this.#checkCrcs = options.checkCrcs ?? true
     this.#maxBytes = options.maxRecordBatchBytes ?? DEFAULT_MAX_RECORD_BATCH_BYTES
     this.#nextOffset = options.fromOffset
     const { abortedTransactions, readCommitted } = options
@@ -119,7 +123,10 @@ export class RecordBatches {
     const bytes = this.#bytes
     const { codec, fromOffset } = this.#options
     if (end - start < RECORDS_AT) throw corruptBatch(place, `it says that it is ${end - start} bytes long`)
-    if (codec.crc32c(bytes.subarray(start + ATTRIBUTES_AT, end)) !== bytes.readUInt32BE(start + CRC_AT))
+    if (
+      this.#checkCrcs &&
+      codec.crc32c(bytes.subarray(start + ATTRIBUTES_AT, end)) !== bytes.readUInt32BE(start + CRC_AT)
+    )
       throw corruptBatch(place, 'its checksum does not match its content')
     const attributes = bytes.readInt16BE(start + ATTRIBUTES_AT)
     const lastOffsetDelta = bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT)
@@ -161,7 +168,8 @@ export class RecordBatches {
 
   #old(start: number): RecordBlock {
     const { partition, codec, fromOffset } = this.#options
-    const context = { partition, fromOffset, floor: this.#floor, codec, maxBytes: this.#maxBytes }
+    const limits = { floor: this.#floor, checkCrcs: this.#checkCrcs, maxBytes: this.#maxBytes }
+    const context = { partition, fromOffset, codec, ...limits }
     const { block, end, lastOffset } = readOldRecords(this.#bytes, start, context)
     this.#past(end, lastOffset)
     return block

@@ -37,6 +37,7 @@ export interface OldContext {
   /** No message may have an offset below. */
   readonly floor: number
   readonly codec: BatchCodec
+  readonly checkCrcs: boolean
   readonly maxBytes: number
 }
 
@@ -55,15 +56,15 @@ interface OldEntry {
 
 /** Reads at `start`, where a whole message of an old format is. */
 export function readOldRecords(bytes: Buffer, start: number, context: OldContext): OldRecords {
-  const { partition, fromOffset, floor } = context
+  const { partition, fromOffset, floor, checkCrcs } = context
   const place = { partition, offset: readInt64(bytes, start) }
-  const first = readEntry(bytes, start)
+  const first = readEntry(bytes, start, checkCrcs)
   if (typeof first === 'string') throw corruptBatch(place, first)
   if (first.compression !== 'none') return readSet(bytes, first, place, context)
   const builder = new BlockBuilder(bytes, 16)
   let end = start
   let lastOffset = floor - 1
-  for (let entry: OldEntry | string = first; typeof entry !== 'string'; entry = readEntry(bytes, end)) {
+  for (let entry: OldEntry | string = first; typeof entry !== 'string'; entry = readEntry(bytes, end, checkCrcs)) {
     if (entry.compression !== 'none' || entry.offset <= lastOffset) break
     if (entry.offset >= fromOffset) addTo(builder, entry, entry.offset, entry.timestampMs)
     lastOffset = entry.offset
@@ -73,15 +74,14 @@ export function readOldRecords(bytes: Buffer, start: number, context: OldContext
 }
 
 /** A message, or what is wrong with it: the end of a run says it to nobody, the next reader finds it again. */
-function readEntry(bytes: Buffer, start: number, isNested = false): OldEntry | string {
+function readEntry(bytes: Buffer, start: number, checkCrc: boolean): OldEntry | string {
   if (bytes.length - start < PREFIX_BYTES + SMALLEST_OLD_BYTES) return 'it is cut off'
   const length = bytes.readInt32BE(start + LENGTH_AT)
   const end = start + PREFIX_BYTES + length
   if (length < SMALLEST_OLD_BYTES || end > bytes.length) return `it says that it is ${length} bytes long`
   const magic = bytes[start + MAGIC_AT] as number
   if (magic > 1) return `it holds a message of format ${magic}`
-  // The checksum of the message around a set covers those within.
-  if (!isNested && crc32(bytes.subarray(start + MAGIC_AT, end)) !== bytes.readUInt32BE(start + 12))
+  if (checkCrc && crc32(bytes.subarray(start + MAGIC_AT, end)) !== bytes.readUInt32BE(start + 12))
     return 'its checksum does not match its content'
   const attributes = bytes[start + 17] as number
   const compression = COMPRESSIONS[attributes & COMPRESSION_BITS]
@@ -111,7 +111,8 @@ function readSet(bytes: Buffer, outer: OldEntry, place: BatchPlace, context: Old
   const data = decompressed(context.codec, outer.compression, sent, place, context.maxBytes)
   const entries: OldEntry[] = []
   for (let at = 0; at < data.length; ) {
-    const entry = readEntry(data, at, true)
+    // The checksum of the message around a set covers those within.
+    const entry = readEntry(data, at, false)
     if (typeof entry === 'string') throw corruptBatch(place, `message ${entries.length + 1} in it: ${entry}`)
     if (entry.compression !== 'none') throw corruptBatch(place, 'it holds a compressed set within a compressed set')
     entries.push(entry)

@@ -312,6 +312,7 @@ export class Fetcher {
       abortedTransactions: answer.abortedTransactions,
       readCommitted,
       codec: this.#cluster.codec,
+      checkCrcs: this.#settings.checkCrcs,
       maxRecordBatchBytes: this.#settings.maxRecordBatchBytes,
     })
     partition.epochs.noteBatches(records, partition.position)

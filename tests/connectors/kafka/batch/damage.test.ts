@@ -1,7 +1,7 @@
 /** Bytes that were cut, flipped or made up: the decoder tells what is wrong or gives what is right, and always ends. */
 import { describe, expect, it } from 'vitest'
 import type { RecordBlock } from '../../../../src/connectors/kafka/batch/block.ts'
-import { RecordBatches } from '../../../../src/connectors/kafka/batch/decode.ts'
+import { type DecodeOptions, RecordBatches } from '../../../../src/connectors/kafka/batch/decode.ts'
 import { encodeRecordBatch } from '../../../../src/connectors/kafka/batch/encode.ts'
 import { HeadgateError } from '../../../../src/model/errors.ts'
 import { Draw } from '../../../engine/draw.ts'
@@ -50,8 +50,8 @@ interface Outcome {
 }
 
 /** Reads to the end or to the first error, and touches everything. */
-function outcome(bytes: Buffer, maxRecordBatchBytes = 1_000_000): Outcome {
-  const reader = new RecordBatches(bytes, { ...plainDecoding, maxRecordBatchBytes })
+function outcome(bytes: Buffer, options: Partial<DecodeOptions> = {}): Outcome {
+  const reader = new RecordBatches(bytes, { ...plainDecoding, maxRecordBatchBytes: 1_000_000, ...options })
   const blocks: RecordBlock[] = []
   let error: unknown = null
   let before = reader.leftBytes
@@ -104,6 +104,29 @@ describe.each([...present, ...old])('$name', ({ bytes }) => {
       for (const [index, { offset }] of records.entries())
         expect(offset).toBeGreaterThan(records[index - 1]?.offset ?? -1)
     }
+  })
+})
+
+describe('without checksums', () => {
+  it.each([...present, ...old])('$name is read, and damage of its frame is told or harmless', ({ bytes }) => {
+    const draw = new Draw(SEED, 'unchecked')
+    expect(outcome(bytes, { checkCrcs: false })).toEqual(outcome(bytes))
+    for (let round = 0; round < ROUNDS_UNCHECKED; round += 1) {
+      const damaged = Buffer.from(bytes)
+      for (let flips = draw.int(1, 3); flips > 0; flips -= 1) damaged[draw.int(0, bytes.length - 1)] = draw.int(0, 255)
+      const { error } = outcome(damaged, { checkCrcs: false })
+      expect(isDocumented(error), `HEADGATE_SEED=${SEED}, round ${round}: ${error}`).toBe(true)
+    }
+  })
+
+  it.each([
+    ['the present format', present[0]!.bytes, 17],
+    ['magic 1', old[2]!.bytes, 12],
+  ])('a checksum that is wrong stops nobody: %s', (_, bytes, checksumAt) => {
+    const damaged = Buffer.from(bytes)
+    damaged[checksumAt]! ^= 1
+    expect(String(outcome(damaged).error)).toContain('its checksum does not match its content')
+    expect(outcome(damaged, { checkCrcs: false })).toEqual(outcome(bytes))
   })
 })
 
