@@ -15,14 +15,21 @@ function parse(raw: unknown): unknown {
   return typeof raw === 'string' || raw instanceof Uint8Array ? parseJson(raw) : raw
 }
 
+/** What JSON.parse makes of a text are strings of their own. */
+function readingText<T>(decode: (raw: unknown) => T): Decoder<T> {
+  return Object.assign(decode, { readsText: true })
+}
+
+const PARSE = readingText(parse)
+
 /** Decodes JSON without looking at what is in it. */
 export function json(): Decoder<unknown>
 /** Decodes JSON and checks it: the value is what the schema makes of it. The schema must be synchronous. */
 export function json<S extends StandardSchemaV1>(schema: S): Decoder<StandardSchemaV1.InferOutput<S>>
 export function json(schema?: StandardSchemaV1): Decoder<unknown> {
-  if (schema === undefined) return parse
+  if (schema === undefined) return PARSE
   const standard = standardOf(schema)
-  return (raw) => check(schema, standard, parse(raw))
+  return readingText((raw) => check(schema, standard, parse(raw)))
 }
 
 function standardOf(schema: unknown): StandardSchemaV1.Props {

@@ -124,7 +124,14 @@ export interface SourceCapabilities {
 }
 
 /** Turns the raw payload into a value. Throws what `reject()` makes when the payload is not valid. */
-export type Decoder<T> = (raw: unknown, record: RecordInfo) => T
+export interface Decoder<T> {
+  (raw: unknown, record: RecordInfo): T
+  /**
+   * True when text does as well as the UTF-8 bytes of it, and nothing of the text is kept: it may be a piece of one that
+   * is much longer. A source hands out whichever is cheaper.
+   */
+  readonly readsText?: boolean
+}
 
 export interface Source<T = unknown> {
   readonly name: string

@@ -67,6 +67,10 @@ describe('json', () => {
     expect(failure(() => json(z.number())('"x"', record)).message).not.toMatch(/^: /)
   })
 
+  it('tells sources that it reads text', () => {
+    expect([json().readsText, json(ofZod).readsText]).toEqual([true, true])
+  })
+
   it('rejects what is not JSON', () => {
     expect(failure(() => json(ofZod)(bytes('{'), record)).code).toBe('HG_RECORD_REJECTED')
     expect(failure(() => json()(bytes('nope'), record)).code).toBe('HG_RECORD_REJECTED')

@@ -71,7 +71,8 @@ class KafkaSource<T> implements Source<T> {
 
   constructor(settings: SourceSettings) {
     this.#settings = settings
-    this.#taker = new Taker(settings.keyEncoding)
+    const { keyEncoding, decode } = settings
+    this.#taker = new Taker({ keyEncoding, readsText: decode?.readsText === true })
     this.name = `kafka:${settings.topics.map(String).join(',')}`
     this.decode = settings.decode as Decoder<T> | undefined
     this.shownOptions = shownSourceOptions(settings)

@@ -19,12 +19,12 @@ const LEAST_SHARE = 64
 const LEAST_PART = 1 / 16
 
 export class Taker {
-  readonly #keyEncoding: Origin['keyEncoding']
+  readonly #origin: Omit<Origin, 'name'>
   /** Where the round begins, so that no partition is always first. */
   #turn = 0
 
-  constructor(keyEncoding: Origin['keyEncoding']) {
-    this.#keyEncoding = keyEncoding
+  constructor(origin: Omit<Origin, 'name'>) {
+    this.#origin = origin
   }
 
   /** `broken` hears of a batch that cannot be read; what came before it is handed out. */
@@ -67,7 +67,7 @@ export class Taker {
     const leftOut = round.findIndex(({ slices }) => slices.length === 0)
     this.#turn = start + (leftOut < 0 ? 1 : leftOut)
     return round.flatMap(({ partition: { name, epoch }, slices }) =>
-      slices.length === 0 ? [] : [new KafkaBatch({ name, keyEncoding: this.#keyEncoding }, epoch, slices)],
+      slices.length === 0 ? [] : [new KafkaBatch({ name, ...this.#origin }, epoch, slices)],
     )
   }
 }

@@ -9,6 +9,7 @@ import { TAKE_BYTES, Taker } from '../../../src/connectors/kafka/take.ts'
 import { plainDecoding, plainEncoding, record } from './batch/codec.ts'
 
 const BASE_OFFSET_AT = 0
+const AS_BYTES = { keyEncoding: 'utf8', readsText: false } as const
 
 /** Batches of these sizes, one after the other, the first at `offset`. */
 function fetched(sizes: readonly number[], offset = 0): Buffer {
@@ -75,7 +76,7 @@ describe('a partition that holds records', () => {
         (fetches, credits) => {
           const partition = partitionAt(0)
           for (const sizes of fetches) hold(partition, fetched(sizes, partition.position))
-          const taker = new Taker('utf8')
+          const taker = new Taker(AS_BYTES)
           const total = partition.position
           let next = 0
           for (const credit of [...credits, { records: 10_000, bytes: 1e6 }]) {
@@ -122,7 +123,7 @@ describe('a partition that holds records', () => {
     bytes[bytes.length - 3] = (bytes[bytes.length - 3] as number) ^ 1
     hold(partition, bytes)
     const broken: unknown[] = []
-    const taker = new Taker('utf8')
+    const taker = new Taker(AS_BYTES)
     const take = (): number[] =>
       taker
         .take([partition], { records: 100, bytes: 1e6 }, (_, error) => broken.push(error))
@@ -138,7 +139,7 @@ describe('a partition that holds records', () => {
     const [paused, revoking, one, two] = all as [Partition, Partition, Partition, Partition]
     paused.paused = true
     revoking.revoking = true
-    const taker = new Taker('utf8')
+    const taker = new Taker(AS_BYTES)
     const taken = new Map<string, number>()
     for (let turn = 0; turn < 4; turn += 1) {
       for (const batch of taker.take(all, { records: 50, bytes: 1e6 }, fails)) {
@@ -158,12 +159,29 @@ describe('a partition that holds records', () => {
     const partition = partitionAt(0)
     const bytes = encodeRecordBatch([record('one'), record(null), record('')], plainEncoding)
     hold(partition, bytes)
-    const [batch] = new Taker('utf8').take([partition], { records: 10, bytes: 1e6 }, fails)
+    const [batch] = new Taker(AS_BYTES).take([partition], { records: 10, bytes: 1e6 }, fails)
     const [value, ...others] = (batch?.columns?.values ?? []) as Buffer[]
     expect(Object.getPrototypeOf(value)).toBe(Buffer.prototype)
     expect(value?.buffer).toBe(bytes.buffer)
     expect([value, ...others]).toEqual([Buffer.from('one'), null, Buffer.alloc(0)])
     expect(batch?.records.map((each) => each.value)).toEqual([value, ...others])
+  })
+
+  it('hands out short ASCII values as text to a decoder that reads text, and whole records as bytes all the same', () => {
+    const partition = partitionAt(0)
+    const given = ['one', null, '', 'zwölf', 'x'.repeat(600), '{"last":1}']
+    hold(
+      partition,
+      encodeRecordBatch(
+        given.map((value) => record(value)),
+        plainEncoding,
+      ),
+    )
+    const taker = new Taker({ keyEncoding: 'utf8', readsText: true })
+    const batches = [2, 10].flatMap((records) => taker.take([partition], { records, bytes: 1e6 }, fails))
+    const bytes = given.map((value) => (value === null ? null : Buffer.from(value)))
+    expect(batches.flatMap(({ columns }) => columns?.values)).toEqual(['one', null, '', bytes[3], bytes[4], given[5]])
+    expect(batches.flatMap(({ records }) => records.map(({ value }) => value))).toEqual(bytes)
   })
 
   it('hands out whole batches, of the partitions in turn', () => {
@@ -172,7 +190,7 @@ describe('a partition that holds records', () => {
       for (let batch = 0; batch < 3; batch += 1) hold(partition, fetched([100], partition.position))
       return partition
     })
-    const taker = new Taker('utf8')
+    const taker = new Taker(AS_BYTES)
     const portions: [partition: string, offsets: (number | undefined)[]][] = []
     for (let turn = 0; turn < 8; turn += 1) {
       // Two batches, and less than it is worth cutting a third one for.
@@ -198,7 +216,7 @@ describe('a partition that holds records', () => {
       )
       return partition
     })
-    const taker = new Taker('utf8')
+    const taker = new Taker(AS_BYTES)
     const took = new Map<string, number>()
     for (let turn = 0; turn < 12; turn += 1) {
       const batches = taker.take(all, { records: 5, bytes: 1e9 }, fails)

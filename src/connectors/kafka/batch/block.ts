@@ -5,6 +5,7 @@
  */
 import type { Column } from '../../../model/connector.ts'
 import { NO_HEADERS, type RecordHeaders } from '../../../model/record.ts'
+import { AsciiText } from './ascii-text.ts'
 import { readVarint, varintEnd } from './integers.ts'
 
 /** Of each record: where its key starts and how long it is (−1: none), the same of its value, where its headers start. */
@@ -69,6 +70,20 @@ export class RecordBlock {
     for (let index = from, field = from * FIELDS + 2; index < to; index += 1, field += FIELDS) {
       const bytes = fields[field + 1] as number
       into[row + index - from] = bytes < 0 ? null : new View(buffer, byteOffset + (fields[field] as number), bytes)
+    }
+  }
+
+  /** The same, as text where they are ASCII and not large: for decoders that read text and keep nothing of it. */
+  copyTexts(from: number, to: number, into: unknown[], row: number): void {
+    const fields = this.#fields
+    const { buffer, byteOffset } = this.#data
+    const last = (to - 1) * FIELDS + 2
+    const text = new AsciiText(this.#data, (fields[last] as number) + Math.max(0, fields[last + 1] as number))
+    for (let index = from, field = from * FIELDS + 2; index < to; index += 1, field += FIELDS) {
+      const at = fields[field] as number
+      const bytes = fields[field + 1] as number
+      into[row + index - from] =
+        bytes < 0 ? null : (text.read(at, at + bytes) ?? new View(buffer, byteOffset + at, bytes))
     }
   }
 

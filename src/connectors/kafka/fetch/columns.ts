@@ -20,6 +20,8 @@ export interface Slice {
 export interface Origin {
   readonly name: string
   readonly keyEncoding: 'utf8' | 'hex' | 'base64'
+  /** Whether values are handed out as text where that is the same. */
+  readonly readsText: boolean
 }
 
 export class KafkaBatch implements RecordBatch {
@@ -72,7 +74,8 @@ class Columns implements RecordColumns {
     const values = new Array<unknown>(this.offsets.length)
     let row = 0
     for (const slice of slices) {
-      slice.block.copyValues(slice.from, slice.to, values, row)
+      if (origin.readsText) slice.block.copyTexts(slice.from, slice.to, values, row)
+      else slice.block.copyValues(slice.from, slice.to, values, row)
       row += slice.to - slice.from
     }
     this.values = values
