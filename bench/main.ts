@@ -20,7 +20,7 @@ import { type Bench, formatValue, measureRow, type Result } from './harness.ts'
 import { kafka } from './kafka.ts'
 import { bench as log } from './log.ts'
 import { overloadHttp } from './overload/http/bench.ts'
-import { overload } from './overload.ts'
+import { MOST_SCENARIOS, overload, RANDOM_SCENARIOS, SMOKE_SCENARIOS } from './overload.ts'
 
 const BENCHES: readonly string[] = ['engine', 'log', 'anchor', 'kafka', 'overload', 'console', 'doctor']
 
@@ -48,6 +48,7 @@ const USAGE = `npm run bench -- <engine|log|anchor|kafka|overload|console|doctor
                 overload: only scenarios whose name contains T; 'random' for the never-tuned, 'tuning' for the others
   --algorithm T overload: only algorithms whose name contains T
   --seed N      overload: only this seed, and another set of never-tuned scenarios
+  --draws N     overload: how many random scenarios (default ${RANDOM_SCENARIOS}, at most ${MOST_SCENARIOS})
   --plots DIR   overload: write the plots of five scenarios into DIR, and nothing else
   --http        overload: the main scenarios on real servers over loopback HTTP beside the model, and a retry storm;
                 takes six minutes, with --smoke one
@@ -136,6 +137,12 @@ function repeatsOf(bench: string, { repeats }: { readonly repeats?: string | und
   return repeats === undefined ? (bench === 'kafka' ? KAFKA_REPEATS : REPEATS) : positive('repeats', repeats)
 }
 
+function drawsOf(text: string | undefined): number {
+  const draws = text === undefined ? RANDOM_SCENARIOS : positive('draws', text)
+  if (draws > MOST_SCENARIOS) throw new Error(`--draws must be at most ${MOST_SCENARIOS}, got '${text}'`)
+  return draws
+}
+
 async function main(): Promise<boolean> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -152,6 +159,7 @@ async function main(): Promise<boolean> {
       seeds: { type: 'string', default: '5' },
       processes: { type: 'string' },
       seed: { type: 'string' },
+      draws: { type: 'string' },
       plots: { type: 'string' },
       http: { type: 'boolean', default: false },
       tuning: { type: 'boolean', default: false },
@@ -213,6 +221,7 @@ interface OverloadValues {
   readonly scenario: string
   readonly algorithm: string
   readonly seed?: string | undefined
+  readonly draws?: string | undefined
   readonly plots?: string | undefined
   readonly http: boolean
   readonly repeats?: string | undefined
@@ -225,6 +234,7 @@ async function runOverload({
   scenario,
   algorithm,
   seed,
+  draws,
   plots,
   http,
   repeats,
@@ -237,6 +247,7 @@ async function runOverload({
     : await overload({
         ...common,
         algorithm,
+        draws: smoke ? SMOKE_SCENARIOS : drawsOf(draws),
         repeats: smoke ? 1 : repeatsOf('overload', { repeats }),
         plots: plots ?? null,
       })

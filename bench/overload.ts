@@ -23,6 +23,8 @@ export interface OverloadOptions {
   readonly algorithm: string
   /** Only this seed, and another set of never-tuned scenarios. */
   readonly seed: number | null
+  /** How many random scenarios are drawn. */
+  readonly draws: number
   readonly repeats: number
   /** A short run over a few scenarios. */
   readonly smoke: boolean
@@ -35,8 +37,10 @@ export interface OverloadOptions {
 const RANDOM = 'random, never tuned'
 const TUNING = 'tuning, random'
 const CPU = 'CPU of a call'
-const RANDOM_SCENARIOS = 60
-const SMOKE_SCENARIOS = 6
+export const RANDOM_SCENARIOS = 60
+export const SMOKE_SCENARIOS = 6
+/** More would be part of the next set. */
+export const MOST_SCENARIOS = 1000
 const MOST_CPU_NS = 300
 const SMOKE_TRIALS: ReadonlySet<string> = new Set([
   'steady, 40 servers',
@@ -97,9 +101,9 @@ function runTrial(trial: Trial, algorithms: readonly Algorithm[], seeds: readonl
 function generated(
   split: 'tuning' | 'never-tuned',
   algorithms: readonly Algorithm[],
-  { smoke, seed, json }: OverloadOptions,
+  { smoke, seed, draws, json }: OverloadOptions,
 ): OverloadRow[] {
-  const seeds = seedsOf(split, smoke ? SMOKE_SCENARIOS : RANDOM_SCENARIOS, seed ?? 1)
+  const seeds = seedsOf(split, draws, seed ?? 1)
   const scores = runRandom(algorithms, seeds, say)
   const rule = split === 'tuning' ? `tuned on, seeds ${TUNING_SEEDS}` : `never tuned on, seeds ${NEVER_TUNED_SEEDS}`
   const title = `random three-phase scenarios (${rule}; here ${seeds[0]} to ${seeds.at(-1)})`
