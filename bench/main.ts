@@ -38,7 +38,7 @@ const USAGE = `npm run bench -- <engine|log|anchor|kafka|overload|console|doctor
   doctor   planted causes in virtual time: the doctor beside the boundary rule, Clinic's categories, highest latency
 
   --json        print { bench, rows } instead of a table
-  --repeats N   measurements of each side (default 5; kafka 3, which takes it about 25 minutes)
+  --repeats N   measurements of each side (default 5; kafka 3, which takes it about half an hour)
   --only TEXT   only rows whose name contains TEXT
   --smoke       fail only on a side that could not be measured, not on a missed goal: a shared machine is no judge
   --seconds N   anchor: how long one run takes (default 60)

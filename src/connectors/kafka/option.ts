@@ -72,7 +72,7 @@ export interface KafkaSourceOptions<T = Uint8Array | null> extends KafkaConnecti
   readonly maxRecordBatchBytes?: number
   /**
    * Whether the checksum of each batch is verified (Kafka's check.crcs), so that a damaged one stops its partition
-   * instead of being read. Default true; false saves a sixth of the CPU where records are large.
+   * instead of being read. Default true; false saves CPU, most where records are large.
    */
   readonly checkCrcs?: boolean
   /** Put before partition names, to tell apart two clusters with the same topic; default nothing. */

@@ -63,27 +63,19 @@ export class RecordBlock {
     return this.#cut(index * FIELDS + 2)
   }
 
-  /** The values of records `from` to before `to`, at `row` of `into` and after it. */
-  copyValues(from: number, to: number, into: unknown[], row: number): void {
+  /**
+   * The values of records `from` to before `to`, at `row` of `into` and after it. `asText`: where that is cheaper they are
+   * text, for decoders that keep nothing of it.
+   */
+  copyValues(from: number, to: number, into: unknown[], row: number, asText: boolean): void {
     const fields = this.#fields
     const { buffer, byteOffset } = this.#data
-    for (let index = from, field = from * FIELDS + 2; index < to; index += 1, field += FIELDS) {
-      const bytes = fields[field + 1] as number
-      into[row + index - from] = bytes < 0 ? null : new View(buffer, byteOffset + (fields[field] as number), bytes)
-    }
-  }
-
-  /** The same, as text where they are ASCII and not large: for decoders that read text and keep nothing of it. */
-  copyTexts(from: number, to: number, into: unknown[], row: number): void {
-    const fields = this.#fields
-    const { buffer, byteOffset } = this.#data
-    const last = (to - 1) * FIELDS + 2
-    const text = new AsciiText(this.#data, (fields[last] as number) + Math.max(0, fields[last + 1] as number))
+    const text = asText ? new AsciiText(this.#data, this.#valueEnd(to - 1)) : null
     for (let index = from, field = from * FIELDS + 2; index < to; index += 1, field += FIELDS) {
       const at = fields[field] as number
       const bytes = fields[field + 1] as number
       into[row + index - from] =
-        bytes < 0 ? null : (text.read(at, at + bytes) ?? new View(buffer, byteOffset + at, bytes))
+        bytes < 0 ? null : (text?.read(at, at + bytes) ?? new View(buffer, byteOffset + at, bytes))
     }
   }
 
@@ -112,6 +104,11 @@ export class RecordBlock {
       headers[data.toString('utf8', nameAt, nameAt + nameBytes)] = data.subarray(at - valueBytes, at)
     }
     return headers
+  }
+
+  #valueEnd(index: number): number {
+    const field = index * FIELDS + 2
+    return (this.#fields[field] as number) + Math.max(0, this.#fields[field + 1] as number)
   }
 
   #cut(field: number): Buffer | null {

@@ -20,7 +20,7 @@ export interface Slice {
 export interface Origin {
   readonly name: string
   readonly keyEncoding: 'utf8' | 'hex' | 'base64'
-  /** Whether values are handed out as text where that is the same. */
+  /** Whether the decoder takes text for bytes, see `Decoder`. */
   readonly readsText: boolean
 }
 
@@ -74,8 +74,7 @@ class Columns implements RecordColumns {
     const values = new Array<unknown>(this.offsets.length)
     let row = 0
     for (const slice of slices) {
-      if (origin.readsText) slice.block.copyTexts(slice.from, slice.to, values, row)
-      else slice.block.copyValues(slice.from, slice.to, values, row)
+      slice.block.copyValues(slice.from, slice.to, values, row, origin.readsText)
       row += slice.to - slice.from
     }
     this.values = values
