@@ -11,11 +11,18 @@ export class Stretch {
   readonly #counts = new Float64Array(SPANS)
   readonly startMs: number
   #spanMs = SHORTEST_MS
-  #endMs: number
+  /** The span that was counted in last, and from when to when it lasts. */
+  #span = 0
+  #spanFromMs = Number.POSITIVE_INFINITY
+  #spanToMs = Number.NEGATIVE_INFINITY
+  /** Begins as a number: V8 boxes each number anew in a field that began as undefined. */
+  #endMs = 0
   #total = 0
   /** How much of the time at the start nothing was sent because Retry-After said so: the bucket filled meanwhile. */
   readonly #closedMs: number
+  /** The present second of the clock, and when it is over. */
   #second = Number.NEGATIVE_INFINITY
+  #secondToMs = Number.NEGATIVE_INFINITY
   #inSecondBefore = 0
   /** Granted in the present second of the clock, and the most in any second before. */
   inSecond = 0
@@ -42,15 +49,18 @@ export class Stretch {
   }
 
   granted(nowMs: number): void {
-    const second = Math.floor(nowMs / SECOND_MS)
-    if (second !== this.#second) {
-      this.#inSecondBefore = second === this.#second + 1 ? this.inSecond : 0
-      this.mostBefore = Math.max(this.mostBefore, this.#inSecondBefore)
-      this.#second = second
-      this.inSecond = 0
-    }
+    // Every call comes here: nothing is divided but at the turn of a second or of a span.
+    if (nowMs >= this.#secondToMs) this.#turn(Math.floor(nowMs / SECOND_MS))
     this.inSecond += 1
     this.#add(nowMs, 1)
+  }
+
+  #turn(second: number): void {
+    this.#inSecondBefore = second === this.#second + 1 ? this.inSecond : 0
+    this.mostBefore = Math.max(this.mostBefore, this.#inSecondBefore)
+    this.#second = second
+    this.#secondToMs = (second + 1) * SECOND_MS
+    this.inSecond = 0
   }
 
   /** One that was counted was not granted after all. */
@@ -61,14 +71,21 @@ export class Stretch {
   }
 
   #add(atMs: number, calls: number): void {
-    this.#endMs = Math.max(this.#endMs, atMs)
+    if (atMs > this.#endMs) this.#endMs = atMs
+    if (!(atMs >= this.#spanFromMs && atMs < this.#spanToMs)) this.#seek(atMs)
+    this.#counts[this.#span] = (this.#counts[this.#span] as number) + calls
+    this.#total += calls
+  }
+
+  #seek(atMs: number): void {
     let span = Math.floor(Math.max(0, atMs - this.startMs) / this.#spanMs)
     while (span >= SPANS) {
       this.#double()
       span >>= 1
     }
-    this.#counts[span] = (this.#counts[span] as number) + calls
-    this.#total += calls
+    this.#span = span
+    this.#spanFromMs = this.startMs + span * this.#spanMs
+    this.#spanToMs = this.#spanFromMs + this.#spanMs
   }
 
   #double(): void {
