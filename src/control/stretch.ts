@@ -77,6 +77,7 @@ export class Stretch {
     this.#total += calls
   }
 
+  /** Makes the span of this time the present one. */
   #seek(atMs: number): void {
     let span = Math.floor(Math.max(0, atMs - this.startMs) / this.#spanMs)
     while (span >= SPANS) {

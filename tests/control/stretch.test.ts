@@ -47,7 +47,7 @@ describe('a stretch', () => {
     const lastsMs = nowMs - START_MS
     expect(stretch.lastsMs).toBe(lastsMs)
     expect(stretch.calls).toBe(granted.length)
-    for (const perSecond of [1, 10, 100]) {
+    for (const perSecond of [1, 10, 100, 200]) {
       expect(stretch.drained(perSecond)).toBeCloseTo(drained(granted, lastsMs, perSecond), 6)
       expect(stretch.unspent(perSecond)).toBeCloseTo((perSecond * lastsMs) / 1000 - granted.length, 6)
     }
