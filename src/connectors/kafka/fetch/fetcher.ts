@@ -8,7 +8,7 @@ import { HeadgateError } from '../../../model/errors.ts'
 import { RecordBatches } from '../batch/decode.ts'
 import type { SourceSettings } from '../option.ts'
 import { isRemade, type Partition } from '../partition.ts'
-import type { FetchedPartition, FetchTopic } from '../wire/calls.ts'
+import type { FetchedPartition } from '../wire/calls.ts'
 import type { Cluster, Role } from '../wire/cluster.ts'
 import {
   brokerError,
@@ -21,6 +21,7 @@ import {
 } from '../wire/errors.ts'
 import { backoffMs } from '../wire/wait.ts'
 import { Demand } from './demand.ts'
+import { isBehind, plan } from './plan.ts'
 import { survey } from './survey.ts'
 
 const LANES: readonly Role[] = ['fetch0', 'fetch1']
@@ -38,19 +39,6 @@ export interface FetchEvents {
   /** The broker does not know the topic (any more). */
   topicUnknown(partition: Partition): void
   fail(error: HeadgateError): void
-}
-
-const NOTHING: Credit = { records: 0, bytes: 0 }
-
-/** True unless the partition was read to its end. Those at their end ask for little: what comes next comes as it is made. */
-function isBehind({ position, endOffset }: Partition): boolean {
-  return endOffset < 0 || position < endOffset
-}
-
-/** Of a partition that nothing has come of yet, another one of its topic tells more than a guess. */
-function measured(partition: Partition, others: readonly Partition[]): Partition {
-  if (partition.batchBytes > 0) return partition
-  return others.find(({ topic, batchBytes }) => topic === partition.topic && batchBytes > 0) ?? partition
 }
 
 export class Fetcher {
@@ -191,13 +179,17 @@ export class Fetcher {
   }
 
   async #fetch(nodeId: number, role: Role, hungry: readonly Partition[], share: Credit): Promise<void> {
-    // The first in a request is sure of one whole batch.
-    const partitions = [...hungry].sort((a, b) => b.starved - a.starved || a.fetchedAtMs - b.fetchedAtMs)
-    const { topics, maxBytes } = this.#request(partitions, share)
-    const expected = { records: share.records, bytes: Math.min(share.bytes, maxBytes) }
+    const settings = this.#settings
+    const { partitions, topics, maxBytes, expected } = plan(hungry, share, this.#demand, this.#cluster.topics, settings)
+    const begunMs = performance.now()
+    for (const partition of partitions) {
+      partition.fetching = true
+      partition.fetchedAtMs = begunMs
+      partition.askedOffset = partition.position
+    }
     this.#demand.begin(expected)
     try {
-      const { fetchWaitMs, requestTimeoutMs, isolation, rackId } = this.#settings
+      const { fetchWaitMs, requestTimeoutMs, isolation, rackId } = settings
       const connection = await this.#cluster.connection(nodeId, role, fetchWaitMs + requestTimeoutMs)
       // Of those that are read to their end it waits for more to come.
       const atOnce = partitions.some(({ position, endOffset }) => position < endOffset)
@@ -221,35 +213,6 @@ export class Fetcher {
       for (const partition of partitions) partition.fetching = false
     }
     this.#events.ring()
-  }
-
-  #request(partitions: readonly Partition[], share: Credit): { topics: FetchTopic[]; maxBytes: number } {
-    const { fetchBytes, partitionFetchBytes } = this.#settings
-    const nowMs = performance.now()
-    const topics = new Map<string, { name: string; topicId: string; partitions: FetchTopic['partitions'][number][] }>()
-    const sharers = partitions.filter(isBehind).length
-    let maxBytes = 0
-    for (const partition of partitions) {
-      partition.fetching = true
-      partition.fetchedAtMs = nowMs
-      const { topic, index, position, replica } = partition
-      partition.askedOffset = position
-      const known = this.#cluster.topics.get(topic)
-      let entry = topics.get(topic)
-      if (!entry) topics.set(topic, (entry = { name: topic, topicId: known?.id ?? '', partitions: [] }))
-      const wanted = isBehind(partition) ? share : NOTHING
-      const like = measured(partition, partitions)
-      const partitionMaxBytes = this.#demand.bytesFor(like, wanted, Math.max(1, sharers), partitionFetchBytes)
-      maxBytes += partitionMaxBytes
-      entry.partitions.push({
-        partition: index,
-        currentLeaderEpoch: replica >= 0 ? -1 : (known?.leaders[index]?.epoch ?? -1),
-        fetchOffset: BigInt(position),
-        lastFetchedEpoch: partition.epochs.last,
-        partitionMaxBytes,
-      })
-    }
-    return { topics: [...topics.values()], maxBytes: Math.min(maxBytes, fetchBytes) }
   }
 
   #answer(partitions: readonly Partition[], answered: readonly FetchedPartition[], nodeId: number): void {

@@ -164,3 +164,33 @@ test('a large batch of one partition tells how much to ask for of its neighbours
   for (const [, bytes] of asked) expect(bytes).toBeGreaterThanOrEqual(batch.length)
   fetcher.stop()
 })
+
+test('batches that are more than the room for them are asked for in turns', async () => {
+  const broker = new Broker(6)
+  const partitions = Array.from({ length: 6 }, (_, index) => partitionAt(index, 0, 1_000))
+  const fetcher = fetcherOf(broker, partitions)
+  const batch = encodeRecordBatch(
+    Array.from({ length: 10 }, () => record('v'.repeat(40_000))),
+    plainEncoding,
+  )
+  for (const partition of partitions) partition.batchBytes = batch.length
+  const credit = { records: 1_000, bytes: 4 * batch.length }
+  const asked: number[][] = []
+  for (let turns = 0; turns < 3; turns += 1) {
+    fetcher.want(credit)
+    await turn()
+    expect(broker.waiting).toHaveLength(1)
+    asked.push(...broker.asked)
+    broker.waiting[0]?.answer(batch)
+    // The runtime wants no more before it has taken what comes.
+    fetcher.want({ records: 1_000, bytes: 0 })
+    await turn()
+    for (const partition of partitions) if (partition.heldRecords > 0) partition.drop(10)
+  }
+  expect(asked).toEqual([
+    [0, 1],
+    [2, 3],
+    [4, 5],
+  ])
+  fetcher.stop()
+})
