@@ -85,7 +85,7 @@ export class Aim {
     return this.#alarm
   }
 
-  /** A baseline that is off by the queue would move the limit by as much; the mean of four probes is twice as good. */
+  /** A baseline that is off by the queue would move the limit by as much; the mean of several probes is better. */
   probeAccuracy(limit: number): number {
     return Math.min(COARSEST, Math.max(FINEST, this.queue(limit) / limit))
   }

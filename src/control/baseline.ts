@@ -6,8 +6,8 @@
 import type { Sample } from './latency.ts'
 
 /** Probes whose mean is the baseline; one that is off by more than `RESTART` errors begins a new mean. */
-const PROBES = 4
-const RESTART = 3
+const PROBES = 3
+const RESTART = 2
 const LOW_WINDOWS = 2
 const MAX_WEIGHT = 400
 

@@ -14,14 +14,14 @@ function known(n: number): Baseline {
 describe('a probe', () => {
   test('that is faster by no more than chance explains counts beside what is known', () => {
     const baseline = known(400)
-    const moved = baseline.probed(4 - 2 * ERROR, CALLS, ERROR)
+    const moved = baseline.probed(4 - 1.5 * ERROR, CALLS, ERROR)
     expect(moved).toBeLessThan(0)
     expect(moved).toBeGreaterThan(-ERROR)
   })
 
   test('counts the more the fewer calls the baseline rests on', () => {
-    const few = known(CALLS).probed(4 - 2 * ERROR, CALLS, ERROR)
-    expect(few).toBeLessThan(known(400).probed(4 - 2 * ERROR, CALLS, ERROR))
+    const few = known(CALLS).probed(4 - 1.5 * ERROR, CALLS, ERROR)
+    expect(few).toBeLessThan(known(400).probed(4 - 1.5 * ERROR, CALLS, ERROR))
   })
 
   test('that is faster by more than that, or slower, becomes the baseline', () => {
@@ -31,5 +31,15 @@ describe('a probe', () => {
       expect(baseline.value).toBeCloseTo(value)
       expect(baseline.n).toBe(CALLS)
     }
+  })
+
+  test('counts as one of three, unless it is further off than chance explains: then it begins a new mean', () => {
+    const baseline = known(CALLS)
+    for (const value of [5, 5.1, 4.9, 5.15]) baseline.probed(value, CALLS, ERROR)
+    expect(baseline.value).toBeCloseTo((5.1 + 4.9 + 5.15) / 3)
+    expect(baseline.n).toBe(3 * CALLS)
+    baseline.probed(5.4, CALLS, ERROR)
+    expect(baseline.value).toBeCloseTo(5.4)
+    expect(baseline.n).toBe(CALLS)
   })
 })
