@@ -3,8 +3,8 @@
  * may be held or under way, so that the next pull finds something while the broker works on more; but no more bytes than
  * it takes for that, which depends on how far away brokers are. The fetch loop asks before each request, and tells how
  * long each took.
- * Invariant: what is under way counts as if it had come, and nothing is asked for beyond the credit except what a
- * broker cannot divide, one batch a request.
+ * Invariant: what is under way counts as if it had come, and no bytes are asked for beyond the credit except what a
+ * broker cannot divide, one batch a request. Where the credit is few records, a batch of each partition may have more.
  */
 import type { Credit } from '../../../model/connector.ts'
 import { KIB, MIB } from '../../../model/units.ts'

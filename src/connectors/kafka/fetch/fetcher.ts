@@ -21,7 +21,7 @@ import {
 } from '../wire/errors.ts'
 import { backoffMs } from '../wire/wait.ts'
 import { Demand } from './demand.ts'
-import { isBehind, plan } from './plan.ts'
+import { isBehind, planFetch } from './plan.ts'
 import { survey } from './survey.ts'
 
 const LANES: readonly Role[] = ['fetch0', 'fetch1']
@@ -180,7 +180,13 @@ export class Fetcher {
 
   async #fetch(nodeId: number, role: Role, hungry: readonly Partition[], share: Credit): Promise<void> {
     const settings = this.#settings
-    const { partitions, topics, maxBytes, expected } = plan(hungry, share, this.#demand, this.#cluster.topics, settings)
+    const { partitions, topics, maxBytes, expected } = planFetch(
+      hungry,
+      share,
+      this.#demand,
+      this.#cluster.topics,
+      settings,
+    )
     const begunMs = performance.now()
     for (const partition of partitions) {
       partition.fetching = true

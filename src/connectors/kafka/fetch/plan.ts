@@ -1,8 +1,7 @@
 /**
  * What one fetch asks of a broker: which of the partitions that want something, in which order, and how much of each.
- * The fetch loop makes a plan for each request, and another one for its other lane while that is under way. Invariant: of
- * partitions that are behind, those that it asks are worth no more bytes than their share of the demand, but for the
- * last one's batch.
+ * The fetch loop asks before each request, on either of its lanes. Invariant: of partitions that are behind no more bytes
+ * are asked than their share of the demand, but for the last one's batch.
  */
 import type { Credit } from '../../../model/connector.ts'
 import type { SourceSettings } from '../option.ts'
@@ -11,7 +10,7 @@ import type { FetchPartition, FetchTopic } from '../wire/calls.ts'
 import type { Topics } from '../wire/topics.ts'
 import type { Demand } from './demand.ts'
 
-export interface Plan {
+export interface FetchPlan {
   readonly partitions: readonly Partition[]
   readonly topics: readonly FetchTopic[]
   readonly maxBytes: number
@@ -30,13 +29,13 @@ export function isBehind({ position, endOffset }: Partition): boolean {
  * Those that wait longest are asked first. Batches may be so large that one of each partition is more than there is room
  * for: the others are left to the next request.
  */
-export function plan(
+export function planFetch(
   hungry: readonly Partition[],
   share: Credit,
   demand: Demand,
   known: Topics,
   { fetchBytes, partitionFetchBytes }: SourceSettings,
-): Plan {
+): FetchPlan {
   const sharers = Math.max(1, hungry.filter(isBehind).length)
   const partitions: Partition[] = []
   const topics = new Map<string, { name: string; topicId: string; partitions: FetchPartition[] }>()
@@ -45,7 +44,7 @@ export function plan(
   // The first in a request is sure of one whole batch.
   for (const partition of [...hungry].sort((a, b) => b.starved - a.starved || a.fetchedAtMs - b.fetchedAtMs)) {
     const behind = isBehind(partition)
-    if (behind && wanted.bytes > 0 && wanted.bytes >= share.bytes) continue
+    if (behind && wanted.bytes >= share.bytes) continue
     const like = measured(partition, hungry)
     const bytes = demand.bytesFor(like, behind ? share : NOTHING, sharers, partitionFetchBytes)
     if (behind) {

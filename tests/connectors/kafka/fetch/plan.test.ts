@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Demand } from '../../../../src/connectors/kafka/fetch/demand.ts'
-import { type Plan, plan } from '../../../../src/connectors/kafka/fetch/plan.ts'
+import { type FetchPlan, planFetch } from '../../../../src/connectors/kafka/fetch/plan.ts'
 import { sourceSettings } from '../../../../src/connectors/kafka/option.ts'
 import { Partition } from '../../../../src/connectors/kafka/partition.ts'
 import { Topics } from '../../../../src/connectors/kafka/wire/topics.ts'
@@ -19,11 +19,11 @@ function behind(index: number, batchBytes: number): Partition {
   return partition
 }
 
-function planned(hungry: readonly Partition[], bytes: number): Plan {
-  return plan(hungry, { records: 8_192, bytes }, new Demand(), new Topics(), settings)
+function planned(hungry: readonly Partition[], bytes: number): FetchPlan {
+  return planFetch(hungry, { records: 8_192, bytes }, new Demand(), new Topics(), settings)
 }
 
-function asked({ topics }: Plan): { partition: number; partitionMaxBytes: number }[] {
+function asked({ topics }: FetchPlan): { partition: number; partitionMaxBytes: number }[] {
   return topics.flatMap(({ partitions }) => [...partitions])
 }
 
