@@ -5,9 +5,15 @@
  */
 import type { Sample } from './latency.ts'
 
-/** Probes whose mean is the baseline; one that is off by more than `RESTART` errors begins a new mean. */
+/** Probes whose mean is the baseline; one that is slower by more than `RESTART` errors begins a new mean. */
 const PROBES = 3
 const RESTART = 2
+/**
+ * One that is faster begins a new mean from so many errors on, and counts for half below that: by chance alone a
+ * baseline that is too low takes the limit down with it, where one that is too high only queues until the next probe.
+ */
+const RESTART_BELOW = 4
+const SLACK = 0.01
 const LOW_WINDOWS = 2
 const MAX_WEIGHT = 400
 
@@ -42,19 +48,21 @@ export class Baseline {
   probed(value: number, n: number, error: number): number {
     const before = this.value
     const probes = this.#probes
-    if (value < before && before - value <= RESTART * error && probes.length === 0) {
+    const known = probes.length === 0 ? before : meanOf(probes)
+    const slower = value - known
+    const chance = RESTART * error
+    if (probes.length === 0 && slower < 0 && -slower <= chance) {
       // One probe that is faster by no more than chance explains counts beside what was known.
       this.value = this.#meanWith(value, n, Math.min(this.n, (PROBES - 1) * n))
       return this.value - before
     }
-    let mean = probes.length === 0 ? value : probes.reduce((sum, one) => sum + one, 0) / probes.length
-    if (Math.abs(value - mean) > RESTART * error + 0.01) probes.length = 0
+    if (slower > chance + SLACK || -slower > RESTART_BELOW * error + SLACK) probes.length = 0
+    else if (-slower > chance + SLACK && (probes.length > 0 || this.n >= n)) probes.splice(0, probes.length, known)
     probes.push(value)
     if (probes.length > PROBES) probes.shift()
-    mean = probes.reduce((sum, one) => sum + one, 0) / probes.length
-    this.value = mean
+    this.value = meanOf(probes)
     this.n = n * probes.length
-    return mean - before
+    return this.value - before
   }
 
   /** A window at full load; a second one in a row that is clearly faster than the baseline becomes it. */
@@ -66,8 +74,13 @@ export class Baseline {
     this.#lows += 1
     if (this.#lows >= LOW_WINDOWS) this.set(sample.mean, sample.n)
   }
+
   /** The mean of `n` calls that took `value` and of `known` that took what is known. */
   #meanWith(value: number, n: number, known: number): number {
     return (this.value * known + value * n) / (known + n)
   }
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, one) => sum + one, 0) / values.length
 }

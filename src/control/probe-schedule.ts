@@ -5,8 +5,10 @@
 const FIRST_MS = 500
 const LONGEST_MS = 8000
 /** A probe costs three tenths of the throughput while it lasts: in the long run it is under way a 25th of the time. */
-const FIRST_SHARE = 1 / 2
+const FIRST_SHARE = 1 / 4
 const SHARE = 1 / 25
+/** Once the baseline has moved, another probe comes soon, but not before so many times what one takes. */
+const SOON_PROBES = 8
 const SLOT_DURATIONS = 8
 const LONGEST_INTERVAL_MS = 600_000
 const MOVED = 0.05
@@ -25,7 +27,7 @@ export class ProbeSchedule {
   probed(moved: number, error: number, nowMs: number, aheadMs: number, probeMs: number): void {
     this.#intervalMs =
       Math.abs(moved) > MOVED + 2 * error
-        ? Math.max(atLeast(FIRST_MS, (4 * probeMs) / FIRST_SHARE), this.#intervalMs / 2)
+        ? Math.max(atLeast(FIRST_MS, SOON_PROBES * probeMs), this.#intervalMs / 2)
         : Math.min(atLeast(LONGEST_MS, probeMs / SHARE), this.#intervalMs * 2)
     this.#next(nowMs, aheadMs)
   }

@@ -9,8 +9,7 @@ const CALM = 0.18
 const CLEAR = 0.26
 const SMALL_LIMIT = 8
 const SMALL_ERRORS = 2
-const FIRST_ERRORS = 0.5
-const SECOND_ERRORS = 1
+const ERRORS = 0.5
 const FEW_CALLS = 8
 const MANY_CALLS = 60
 const SECOND_CALLS = 16
@@ -24,7 +23,7 @@ const VERY_SLOW_GROWTH = 4 / 3
 
 /** `rise`: of the mean latency over the baseline, with its standard `error`, from `n` calls. */
 export function verdictOf(rise: number, error: number, n: number, limit: number, isSecond: boolean): Verdict {
-  const errors = limit < SMALL_LIMIT ? SMALL_ERRORS : isSecond ? SECOND_ERRORS : FIRST_ERRORS
+  const errors = limit < SMALL_LIMIT ? SMALL_ERRORS : ERRORS
   if (rise <= CALM + errors * error) return 'grow'
   if (isSecond) return 'knee'
   return n < FEW_CALLS || (n < MANY_CALLS && rise < CLEAR + 2 * error) ? 'again' : 'knee'

