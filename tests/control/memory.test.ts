@@ -23,7 +23,7 @@ const NEVER = 997
 const MOST_OPEN = 64
 const SERVICE_MS = 20
 const CALLS = 100_000
-const SPANS = 3
+const SPANS = 5
 /** Five bytes a call: less than the least that can be kept of each, and more than a worker's own doings in between. */
 const MOST_BYTES = 5 * CALLS
 
