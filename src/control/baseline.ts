@@ -49,15 +49,15 @@ export class Baseline {
     const before = this.value
     const probes = this.#probes
     const known = probes.length === 0 ? before : meanOf(probes)
-    const slower = value - known
+    const off = value - known
     const chance = RESTART * error
-    if (probes.length === 0 && slower < 0 && -slower <= chance) {
+    if (probes.length === 0 && off < 0 && off >= -chance) {
       // One probe that is faster by no more than chance explains counts beside what was known.
       this.value = this.#meanWith(value, n, Math.min(this.n, (PROBES - 1) * n))
       return this.value - before
     }
-    if (slower > chance + SLACK || -slower > RESTART_BELOW * error + SLACK) probes.length = 0
-    else if (-slower > chance + SLACK && (probes.length > 0 || this.n >= n)) probes.splice(0, probes.length, known)
+    if (off > chance + SLACK || off < -(RESTART_BELOW * error + SLACK)) probes.length = 0
+    else if (off < -(chance + SLACK) && (probes.length > 0 || this.n >= n)) probes.splice(0, probes.length, known)
     probes.push(value)
     if (probes.length > PROBES) probes.shift()
     this.value = meanOf(probes)

@@ -4,7 +4,7 @@
  */
 const FIRST_MS = 500
 const LONGEST_MS = 8000
-/** A probe costs three tenths of the throughput while it lasts: in the long run it is under way a 25th of the time. */
+/** A probe costs three tenths of the throughput while it lasts: at first it may take a quarter of the time, later a 25th. */
 const FIRST_SHARE = 1 / 4
 const SHARE = 1 / 25
 /** Once the baseline has moved, another probe comes soon, but not before so many times what one takes. */

@@ -47,8 +47,11 @@ test('a fall through several brakes is one from where it began', () => {
   expect(descent.isInVain(7, 0.8, ERROR, EXPECTED)).toBe(false)
 })
 
-/** Calls of very uneven length, to a cache that is cold: only calls warm it, so few of them never do, as by these seeds. */
-test.each([30, 63, 65])('a cache that went cold twice is warmed by calls in the end, seed %i', (seed) => {
+/**
+ * Calls of very uneven length, to a cache that is cold: only calls warm it, so few of them never do. By all of these seeds
+ * but 72 the limit stays down unless a fall in vain is noticed.
+ */
+test.each([30, 63, 65, 72])('a cache that went cold twice is warmed by calls in the end, seed %i', (seed) => {
   const warm: Conditions = {
     servers: 20,
     service: { kind: 'exponential', meanMs: 208 },
