@@ -23,6 +23,7 @@ import { QueueLimit } from './queue-limit.ts'
 import { Quota } from './quota.ts'
 import { SeededRandom } from './random.ts'
 import { RetryBudget } from './retry-budget.ts'
+import { Stall } from './stall.ts'
 import { SteadyClock } from './steady-clock.ts'
 
 /** Longest pause between two probes of a downstream that is down. */
@@ -72,6 +73,7 @@ export class Controller implements Limiter {
   readonly #headers = new HeaderQuota()
   readonly #gate = new Gate()
   readonly #breaker = new Breaker(MAX_OPEN_MS)
+  readonly #stall = new Stall()
   readonly #budget: RetryBudget
   #sequence = 0
   /** Begins as a number, as all times here do: V8 boxes each number anew in a field that began as undefined. */
@@ -169,6 +171,7 @@ export class Controller implements Limiter {
     this.#quota.sent(now)
     this.#headers.sent(this.#sequence, now)
     this.#queue.sent(this.#sequence, now, this.#permits.inFlight)
+    this.#stall.sent(this.#permits.inFlight, now)
     return permit
   }
 
@@ -285,7 +288,8 @@ export class Controller implements Limiter {
     if (this.#breaker.state === 'closed') {
       this.#breaker.succeeded()
       this.#queue.succeeded(sequence)
-      this.#queue.measured(sequence, now, logMs(tookMs), this.#clock.aheadMs)
+      if (this.#stall.isMet(this.#permits.inFlight + 1, sentMs, now, this.#queue)) this.#queue.dropped(sequence)
+      else this.#queue.measured(sequence, now, logMs(tookMs), this.#clock.aheadMs)
     } else if (sequence >= this.#probeSequence && this.#breaker.state === 'half-open') {
       this.#reopen(now)
     }

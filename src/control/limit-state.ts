@@ -72,6 +72,17 @@ export class LimitState {
     return fastN > 0 ? fast : lastMean
   }
 
+  /** What a call takes, never less than the baseline, in ms; Infinity while nothing is known. */
+  get usualMs(): number {
+    const { value, isKnown } = this.baseline
+    return isKnown ? Math.max(Math.exp(value), this.typicalMs()) : Number.POSITIVE_INFINITY
+  }
+
+  /** The same as an arithmetic mean, if the logarithms are normally distributed. */
+  get meanMs(): number {
+    return this.usualMs * Math.exp(this.measures.variance / 2)
+  }
+
   /** The last limit that was seen to work. */
   get good(): number {
     return this.lastGood || this.exact
