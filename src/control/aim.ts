@@ -25,6 +25,9 @@ const SMALL_SLOPE = 0.25
 const ON_THE_WAY = 0.5
 const FEW = 7
 const MANY = 16
+/** With calls that hardly vary, from so many in flight on: less than one call, which is none. */
+const EVEN_QUEUE = 0.5
+const LEAST_EVEN = 4
 const FINEST = 0.01
 const COARSEST = 0.04
 const SURPLUS = 0.5
@@ -58,6 +61,14 @@ export class Aim {
     const even = Math.max(ROOTS * Math.sqrt(limit), LEAST_SHARE * limit) * this.#measures.tolerance
     const atServers = Math.max(LEAST_QUEUE, SMALL - SMALL_SLOPE * limit, Math.min(even, MOST_SHARE * limit))
     return this.#scale * (atServers + this.#forTheWay(limit))
+  }
+
+  /**
+   * The same at the end of a climb. Calls that take the same time stay together if they were sent at one moment, and
+   * then each that queues waits for a whole turn: of such calls none shall.
+   */
+  queueAtKnee(limit: number): number {
+    return this.#unqueued.isEven && limit >= LEAST_EVEN ? this.#scale * EVEN_QUEUE : this.queue(limit)
   }
 
   /**

@@ -55,6 +55,11 @@ export class Variance {
     this.#least = least
   }
 
+  /** Degrees of freedom that it rests on, those of the guess included. */
+  get freedom(): number {
+    return this.#freedom
+  }
+
   learn(sample: Sample): void {
     const freedom = Math.max(0, sample.n - 1)
     this.value += (sample.variance - this.value) * (freedom / (freedom + this.#freedom))

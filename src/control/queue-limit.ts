@@ -57,10 +57,9 @@ export class QueueLimit extends LimitState {
     this.aheadMs = aheadMs
     const isFair = nowMs >= this.pausedMs
     if (isFair && sequence >= this.validFrom) this.measures.settled(value, this.exact)
-    if (this.phase === 'track') {
-      if (isFair && nowMs >= this.#fromMs) this.measures.window.add(value)
-    } else if (this.phase === 'slow-start') this.cohort.settled(sequence, value)
-    else this.experiment.measured(sequence, nowMs, value)
+    if (this.phase === 'slow-start') this.cohort.settled(sequence, value)
+    else if (this.phase !== 'track') this.experiment.measured(sequence, nowMs, value)
+    else if (isFair && nowMs >= this.#fromMs) this.measures.window.add(value)
     this.step(nowMs)
   }
 
@@ -158,7 +157,9 @@ export class QueueLimit extends LimitState {
     } else {
       const rise = sample.mean - baseline.value
       const error = this.measures.errorOf(sample.n, baseline.n)
-      const verdict = verdictOf(rise, error, sample.n, this.exact, this.#again)
+      const isSlower = this.unqueued.isSlower(rise, sample.n, baseline.n)
+      const verdict = verdictOf({ rise, error, isSlower, n: sample.n }, this.exact, this.#again)
+      if (verdict === 'grow') this.unqueued.learnAlone(sample)
       if (verdict === 'grow' && sample.n >= LEAST_LOW) baseline.observed(sample, error)
       if (verdict === 'knee' && baseline.n < FEW_FIRST && this.limit < 4 && this.#resumeTo === 0) {
         baseline.pool(sample)
@@ -199,7 +200,7 @@ export class QueueLimit extends LimitState {
       this.#track(Math.max(this.#trying, queueless), nowMs)
       return
     }
-    this.#foundLevel(Math.max(this.exact / this.#growth, queueless) + this.aim.queue(queueless), nowMs)
+    this.#foundLevel(Math.max(this.exact / this.#growth, queueless) + this.aim.queueAtKnee(queueless), nowMs)
   }
 
   /** A climb towards the limit from before a fall: whether what took it away is over. */
@@ -284,14 +285,13 @@ export class QueueLimit extends LimitState {
 
   /** Fewer calls in flight, to see what becomes of latency. */
   #cut(cause: Cause, nowMs: number): void {
-    const { fast, fastN, peak } = this.measures
-    const experiment = this.experiment
+    const { experiment, measures } = this
     if (this.phase === 'track' || this.phase === 'slow-start') experiment.top = this.exact
     experiment.cause = cause
-    experiment.from = Math.min(this.exact, Math.max(1, peak))
+    experiment.from = Math.min(this.exact, Math.max(1, measures.peak))
     if (experiment.from < 2) {
       // One call at a time makes no queue: what is measured now is the baseline.
-      this.baseline.set(fast, fastN)
+      this.baseline.set(measures.fast, measures.fastN)
       this.#track(this.exact, nowMs)
       return
     }
@@ -349,7 +349,7 @@ export class QueueLimit extends LimitState {
       this.#probeFailed(nowMs)
       return
     }
-    this.unqueued.learn(this.cohort.sample)
+    this.unqueued.probed(this.cohort.sample, after - this.baseline.value)
     if (this.#isVerifying) {
       this.#isVerifying = false
       // Only as far as chance explains: the calls of others may have queued meanwhile.

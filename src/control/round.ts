@@ -1,7 +1,8 @@
 /**
  * The verdict on a round of the climb: one turn of calls at a limit that has just been doubled. A limit of a few calls
  * is doubled unless latency has clearly risen, since little is at stake; a larger one only when it has clearly not, and
- * what is in between is measured a second time.
+ * what is in between is measured a second time. Where calls are known to vary little, a small rise is clear already: what is
+ * doubled once more would queue as much again, and take turns of calls to leave.
  */
 export type Verdict = 'grow' | 'again' | 'knee'
 
@@ -21,8 +22,17 @@ const VERY_SLOW_MS = 1000
 const VERY_SLOW_LIMIT = 4
 const VERY_SLOW_GROWTH = 4 / 3
 
-/** `rise`: of the mean latency over the baseline, with its standard `error`, from `n` calls. */
-export function verdictOf(rise: number, error: number, n: number, limit: number, isSecond: boolean): Verdict {
+/** What a round has found: the rise of the mean latency over the baseline, with its standard error, from `n` calls. */
+export interface Found {
+  readonly rise: number
+  readonly error: number
+  /** The rise is more than calls vary by themselves. */
+  readonly isSlower: boolean
+  readonly n: number
+}
+
+export function verdictOf({ rise, error, isSlower, n }: Found, limit: number, isSecond: boolean): Verdict {
+  if (isSlower && limit >= SMALL_LIMIT) return 'knee'
   const errors = limit < SMALL_LIMIT ? SMALL_ERRORS : ERRORS
   if (rise <= CALM + errors * error) return 'grow'
   if (isSecond) return 'knee'
