@@ -1,7 +1,9 @@
 /**
  * Stores and reads the group's progress. `source.ts` hands it the runtime's commits. Invariants: a commit never goes
  * behind what is stored in the same assignment, nothing is sent for an epoch that is over, and each commit carries the
- * member it comes from, so that the broker refuses what the client could not know to be stale.
+ * member it comes from, so that the broker refuses what the client could not know to be stale. Commits have a connection
+ * of their own and go one after the other: a broker reads what waits behind another request also after the client has
+ * given up and closed, and would store it after the commit that followed on a new connection.
  */
 import type { Position } from '../../../model/connector.ts'
 import { describe, HeadgateError } from '../../../model/errors.ts'
@@ -41,6 +43,8 @@ export class Committer {
   /** Bytes of a done-ahead set that a commit can carry; less once the broker has refused that much. */
   metadataBytes: number
   #rewinding: Promise<void> = Promise.resolve()
+  /** Ends with the last request that was made. */
+  #sending: Promise<unknown> = Promise.resolve()
 
   constructor(
     cluster: Cluster,
@@ -81,9 +85,10 @@ export class Committer {
     for (;;) {
       this.check(positions)
       const identity = await this.#identity(deadline)
-      this.check(positions)
-      const topics = commitTopics(positions, this.#partitions, this.metadataBytes > 0)
-      const codes = await this.#request(topics, identity)
+      const codes = await this.#request(identity, () => {
+        this.check(positions)
+        return commitTopics(positions, this.#partitions, this.metadataBytes > 0)
+      })
       const code = codes.find((each) => each !== NONE) ?? NONE
       if (code === NONE) break
       if (code === OFFSET_METADATA_TOO_LARGE && this.metadataBytes > 0) this.#shrink()
@@ -111,10 +116,7 @@ export class Committer {
       if (others) others.push(entry)
       else topics.set(topic, [entry])
     }
-    const codes = await this.#request(
-      [...topics].map(([name, partitions]) => ({ name, partitions })),
-      identity,
-    )
+    const codes = await this.#request(identity, () => [...topics].map(([name, partitions]) => ({ name, partitions })))
     const code = codes.find((each) => each !== NONE) ?? NONE
     if (code === OFFSET_METADATA_TOO_LARGE && this.metadataBytes > 0) this.#shrink()
     else if (code !== NONE) throw brokerError(code, `storing where the group '${this.#settings.group}' begins`)
@@ -216,7 +218,14 @@ export class Committer {
     }
   }
 
-  async #request(topics: readonly CommitTopic[], identity: Identity): Promise<number[]> {
+  /** `topicsOf` is asked when it is its turn, and may throw. */
+  #request(identity: Identity, topicsOf: () => readonly CommitTopic[]): Promise<number[]> {
+    const codes = this.#sending.then(() => this.#send(topicsOf(), identity))
+    this.#sending = codes.catch(() => {})
+    return codes
+  }
+
+  async #send(topics: readonly CommitTopic[], identity: Identity): Promise<number[]> {
     const { group, requestTimeoutMs } = this.#settings
     const answer = await this.#cluster.onCoordinator(
       GROUP,
@@ -232,6 +241,7 @@ export class Committer {
         ),
       (given) => codesOf(given.topics)[0] ?? NONE,
       Math.min(requestTimeoutMs, COMMIT_WITHIN_MS),
+      { role: 'commit' },
     )
     return codesOf(answer.topics)
   }

@@ -13,8 +13,8 @@ import { type Connecting, splitAddress } from './options.ts'
 import { Topics } from './topics.ts'
 import { backoffMs, sleep } from './wait.ts'
 
-/** What a connection is for. `query`: metadata, offsets and other short questions. */
-export type Role = 'query' | 'coordinator' | 'join' | 'fetch0' | 'fetch1' | 'produce'
+/** What a connection is for. `query`: metadata, offsets and other short questions; `commit`: see `commit/committer.ts`. */
+export type Role = 'query' | 'coordinator' | 'commit' | 'join' | 'fetch0' | 'fetch1' | 'produce'
 
 /** 0 and 1 as the protocol has it. */
 export const GROUP = 0
