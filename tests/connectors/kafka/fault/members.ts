@@ -132,8 +132,10 @@ export class Member {
       throw new Error(`the member ended by itself with ${this.#how}: ${this.#errors}`)
   }
 
-  warnings(): string[] {
-    return this.#lines.flatMap((line) => ('warned' in line ? [line.warned] : []))
+  /** Its log, a line each, with the number of its process. */
+  log(): string[] {
+    const logged = this.#lines.flatMap((line) => ('logged' in line ? [line.logged] : []))
+    return logged.map(([atMs, level, text]) => `${new Date(atMs).toISOString()} ${this.#process.pid} ${level} ${text}`)
   }
 
   #broken(): string {

@@ -26,6 +26,9 @@ export interface MemberOptions {
   readonly onDemand?: boolean
 }
 
+/** A line of its log; `atMs` counts from 1970, as the times do at which brokers store. */
+export type Logged = readonly [atMs: number, level: 'info' | 'warn' | 'error', text: string]
+
 /** What a member says, a line each. Times are microseconds of the machine's monotonic clock, the same in all processes. */
 export type MemberLine =
   | { readonly loaded: number }
@@ -37,7 +40,7 @@ export type MemberLine =
   /** A result is written: it is durable when this line is. */
   | { readonly end: Event }
   | { readonly broken: string }
-  | { readonly warned: string }
+  | { readonly logged: Logged }
   | { readonly ended: string }
 
 /** Time, partition, offset, key, number. */

@@ -89,9 +89,10 @@ function decodeCommit(key: Buffer, value: Buffer): GroupCommit | null {
   if (version < 0 || version > 4) throw new Error(`a commit is stored in version ${version}`)
   const nextOffset = Number(value.readBigInt64BE(2))
   at = version >= 3 ? 14 : 10
-  const metadata = version < 4 ? text(value) : value.toString('utf8', at + 1, at + value[at]!)
+  const metadata = version < 4 ? text(value) : value.toString('utf8', at + 1, (at += value[at]!))
+  const atMs = Number(value.readBigInt64BE(at))
   const { doneAhead, isForeign } = decodeMetadata(metadata)
   const ahead = doneAhead ? decodeDoneSet(nextOffset, doneAhead) : []
   if (isForeign || !ahead) throw new Error(`the metadata of ${topic}/${partition} cannot be read: ${metadata}`)
-  return { group, topic, partition, nextOffset, ahead }
+  return { group, topic, partition, nextOffset, ahead, atMs }
 }

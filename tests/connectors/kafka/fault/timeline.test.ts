@@ -10,8 +10,8 @@ const honest: Evidence = {
   dones: [event(2, 0), event(4, 1), event(6, 2)],
   ends: [event(3, 0), event(5, 1), event(6, 2)],
   commits: [
-    { partition: 0, nextOffset: 1, ahead: [2, 3] },
-    { partition: 0, nextOffset: 3, ahead: [] },
+    { partition: 0, nextOffset: 1, ahead: [2, 3], atMs: 0 },
+    { partition: 0, nextOffset: 3, ahead: [], atMs: 2 },
   ],
 }
 const judged = (...all: readonly Partial<Evidence>[]): Timeline => {
@@ -31,8 +31,8 @@ it('each broken promise is told', () => {
     [/is written before number 0/, [{ ...honest, ends: honest.ends.slice(1) }]],
     [/no call for it was done/, [{ ...honest, dones: [event(9, 0)], starts: [event(1, 0)] }]],
     [/is committed and was not written/, [{ ...honest, ends: honest.ends.slice(0, 1), starts: [event(1, 0)] }]],
-    [/moved back from 3 to 1/, [{ ...honest, commits: [...honest.commits].reverse() }]],
-    [/beyond its end/, [{ ...honest, commits: [{ partition: 0, nextOffset: 4, ahead: [] }] }]],
+    [/moved back from 3 \(1970-01-01T00:00:00.002Z\) to 1 \(/, [{ ...honest, commits: [...honest.commits].reverse() }]],
+    [/beyond its end/, [{ ...honest, commits: [{ partition: 0, nextOffset: 4, ahead: [], atMs: 0 }] }]],
     [/was committed and is done again/, [honest, { starts: [event(10, 1)] }]],
     [/came out as number 1/, [{ stored, starts: [[1, 0, 0, 'k', 1]] }]],
     [/where 0 was due/, [{ stored: stored.slice(1) }]],

@@ -15,6 +15,8 @@ export interface StoredCommit {
   readonly partition: number
   readonly nextOffset: number
   readonly ahead: readonly number[]
+  /** When the broker took it, milliseconds since 1970. */
+  readonly atMs: number
 }
 
 export interface Evidence {
@@ -60,7 +62,7 @@ export class Timeline {
 
   constructor(partitions: number) {
     this.#records = Array.from({ length: partitions }, () => [])
-    this.#progress = this.#records.map((_, partition) => ({ partition, nextOffset: 0, ahead: [] }))
+    this.#progress = this.#records.map((_, partition) => ({ partition, nextOffset: 0, ahead: [], atMs: 0 }))
   }
 
   /** Throws at the first promise that was broken. */
@@ -120,8 +122,12 @@ export class Timeline {
   #commit(commit: StoredCommit): void {
     const before = this.#progress[commit.partition]!
     const records = this.#records[commit.partition]!
-    if (commit.nextOffset < before.nextOffset)
-      throw new Error(`partition ${commit.partition} moved back from ${before.nextOffset} to ${commit.nextOffset}`)
+    if (commit.nextOffset < before.nextOffset) {
+      const [from, to] = [before, commit].map(
+        ({ nextOffset, atMs }) => `${nextOffset} (${new Date(atMs).toISOString()})`,
+      )
+      throw new Error(`partition ${commit.partition} moved back from ${from} to ${to}`)
+    }
     if (commit.nextOffset > records.length)
       throw new Error(`partition ${commit.partition} is committed at ${commit.nextOffset}, beyond its end`)
     const check = (from: number, to: number): void => {

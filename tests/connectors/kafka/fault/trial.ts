@@ -11,6 +11,8 @@ import { Timeline } from './timeline.ts'
 
 /** How far the load keeps ahead of the calls. */
 const AHEAD_RECORDS = 400
+/** Of the members' logs, with what was broken. */
+const MOST_LOG_LINES = 200
 export const SEED = Number(process.env['HEADGATE_SEED'] ?? Date.now() % 1_000_000)
 export const LONG = process.env['HEADGATE_LONG'] === '1'
 
@@ -92,7 +94,9 @@ export class Trial {
     try {
       this.timeline.judge({ ...told, stored: records, commits }, { alone: this.#options.alone })
     } catch (cause) {
-      throw new Error(`HEADGATE_SEED=${SEED}, ${this.#options.name}: ${(cause as Error).message}`, { cause })
+      const log = this.members.flatMap((member) => member.log()).sort()
+      const text = `HEADGATE_SEED=${SEED}, ${this.#options.name}: ${(cause as Error).message}`
+      throw new Error([text, ...log.slice(-MOST_LOG_LINES)].join('\n'), { cause })
     }
   }
 

@@ -10,6 +10,7 @@ import {
   ADMISSION_RECORDS,
   CONCURRENCY,
   type Event,
+  type Logged,
   type MemberLine,
   type MemberOptions,
   UNCOMMITTED_RECORDS,
@@ -83,8 +84,11 @@ say({ loaded: process.pid })
 if (onDemand) await new Promise((resolve) => process.stdin.once('data', resolve))
 process.stdin.unref()
 
-const silent = (): void => {}
-const log = { debug: silent, info: silent, warn: (_: object, text: string) => say({ warned: text }), error: silent }
+const logged =
+  (level: Logged[1]) =>
+  (fields: object, text: string): void =>
+    say({ logged: [Date.now(), level, `${text} ${JSON.stringify(fields)}`] })
+const log = { debug: () => {}, info: logged('info'), warn: logged('warn'), error: logged('error') }
 const running = await pipeline('member', {
   admission: { records: ADMISSION_RECORDS, uncommittedRecords: UNCOMMITTED_RECORDS },
   commit: { intervalMs: 50 },
