@@ -1,8 +1,8 @@
 /**
  * The verdict on a round of the climb: one turn of calls at a limit that has just been doubled. A limit of a few calls
  * is doubled unless latency has clearly risen, since little is at stake; a larger one only when it has clearly not, and
- * what is in between is measured a second time. Where calls are known to vary little, a small rise is clear already: what is
- * doubled once more would queue as much again, and take turns of calls to leave.
+ * what is in between is measured a second time. Where calls are known to vary little, a small rise is clear already: what
+ * is doubled once more would queue as much again, and take turns of calls to leave.
  */
 export type Verdict = 'grow' | 'again' | 'knee'
 
@@ -31,6 +31,7 @@ export interface Found {
   readonly n: number
 }
 
+/** `isSecond`: the limit is the one of the round before, which said 'again'. */
 export function verdictOf({ rise, error, isSlower, n }: Found, limit: number, isSecond: boolean): Verdict {
   if (isSlower && limit >= SMALL_LIMIT) return 'knee'
   const errors = limit < SMALL_LIMIT ? SMALL_ERRORS : ERRORS

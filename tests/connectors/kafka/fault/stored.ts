@@ -83,13 +83,19 @@ function decodeCommit(key: Buffer, value: Buffer): GroupCommit | null {
     at += 2 + length
     return from.toString('utf8', at - length, at)
   }
+  // Of at most 126 bytes, or its length would take more than one.
+  const compactText = (from: Buffer): string => {
+    const start = at + 1
+    at += from[at]!
+    return from.toString('utf8', start, at)
+  }
   const [group, topic] = [text(key), text(key)]
   const partition = key.readInt32BE(at)
   const version = value.readInt16BE(0)
   if (version < 0 || version > 4) throw new Error(`a commit is stored in version ${version}`)
   const nextOffset = Number(value.readBigInt64BE(2))
   at = version >= 3 ? 14 : 10
-  const metadata = version < 4 ? text(value) : value.toString('utf8', at + 1, (at += value[at]!))
+  const metadata = version < 4 ? text(value) : compactText(value)
   const atMs = Number(value.readBigInt64BE(at))
   const { doneAhead, isForeign } = decodeMetadata(metadata)
   const ahead = doneAhead ? decodeDoneSet(nextOffset, doneAhead) : []
