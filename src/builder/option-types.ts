@@ -21,7 +21,10 @@ export interface AdmissionOptions {
 export interface CommitOptions {
   /** Progress is stored this often. Default 1,000. */
   readonly intervalMs?: number | undefined
-  /** Commit earlier once this many records completed, but not within 50 ms of the commit before. Default 10,000. */
+  /**
+   * Commit earlier once this many records completed, but not within 50 ms of the commit before. Default: half as many as
+   * are in flight, from 1,000 on.
+   */
   readonly records?: number | undefined
 }
 

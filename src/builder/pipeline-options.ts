@@ -82,11 +82,11 @@ export const pipelineSchema = z.strictObject({
           raise: 'commits are a visible share of the load on the broker',
           lower: 'fewer records should be repeated after a crash',
         }),
-        records: whole({
+        records: wholeOr({
           unit: 'records',
           min: 1,
           max: MOST_RECORDS,
-          fallback: 10_000,
+          fallback: 'half as many as are in flight, from 1,000 on',
           about: 'Commit earlier once this many records completed, but not within 50 ms of the commit before.',
           raise: 'at high rates commits follow each other too closely',
           lower: 'fewer records should be repeated after a crash',

@@ -8,6 +8,7 @@ import { HeadgateError } from '../model/errors.ts'
 import type { CommitPlan } from '../model/plan.ts'
 import type { SourceStatus } from '../model/status.ts'
 import { CHUNK_RECORDS, Chunk } from './chunk.ts'
+import { CommitClock } from './commit-clock.ts'
 import type { Core } from './core.ts'
 import { HotKeys } from './hot-keys.ts'
 import { LaneClock } from './lane-clock.ts'
@@ -21,10 +22,6 @@ import type { Inlet } from './stage.ts'
 const PULL_RECORDS = 4096
 /** Of the commit's metadata space: beyond it a partition takes in no more until its done-ahead set has shrunk. */
 const METADATA_FULL_AT = 0.75
-/** So far apart are commits that only the number of their records calls for: each is a request to the broker. */
-const COUNTED_APART_MS = 50
-const COMMIT_RETRY_MS = 100
-const MAX_COMMIT_RETRY_MS = 5000
 /** One partition may use this many times the free budget, up to a bound: several stuck ones leave room for another. */
 const PARTITION_SHARE = 2
 export const MOST_OF_PARTITION = 4096
@@ -35,7 +32,6 @@ export class Intake {
   readonly partitions = new Map<string, Partition>()
   readonly #core: Core
   readonly #target: Inlet
-  readonly #plan: CommitPlan
   ended = false
   /** The runtime says when the source can be pulled. */
   open = false
@@ -51,14 +47,7 @@ export class Intake {
   #committing: Committing[] | null = null
   /** After a commit that was refused as stale: these are committed one by one, to find out which of them it was. */
   readonly #apart = new Set<Partition>()
-  readonly #beganMs: number
-  #lastCommitMs = Number.NEGATIVE_INFINITY
-  #commitNotBeforeMs = Number.NEGATIVE_INFINITY
-  /** When the next commit is due; Infinity while nothing is dirty. */
-  #commitDueMs = Number.POSITIVE_INFINITY
-  #commits = 0
-  #commitFailures = 0
-  #failuresInRow = 0
+  readonly #clock: CommitClock
   #nextPartitionIndex: () => number
 
   constructor(
@@ -73,8 +62,7 @@ export class Intake {
     this.source = source
     this.index = index
     this.#target = target
-    this.#plan = plan
-    this.#beganMs = core.nowMs
+    this.#clock = new CommitClock(plan, core.nowMs)
     this.#lane = new LaneClock(core.nowMs)
     this.#nextPartitionIndex = nextPartitionIndex
   }
@@ -245,30 +233,25 @@ export class Intake {
   /** Emits a commit if one is due. `final`: nothing more will complete, so whatever is dirty is due. */
   commit(final: boolean): void {
     const { nowMs } = this.#core
-    this.#commitDueMs = Number.POSITIVE_INFINITY
+    this.#clock.dueMs = Number.POSITIVE_INFINITY
     if (this.#committing !== null || this.#core.transaction !== null) return
     let dirty: Partition[] = []
-    let completions = 0
+    let [completions, inFlight] = [0, 0]
     let urgent = final || this.#apart.size > 0
     for (const partition of this.partitions.values()) {
       if (partition.fenced || !partition.dirty) continue
       dirty.push(partition)
       completions += partition.ledger.completed - partition.committedCompleted
+      inFlight += partition.inFlight
       if (partition.revokeByMs !== null && partition.inFlight === 0) urgent = true
       if (partition.uncommitted > this.#core.admission.limits.uncommittedRecords / 2) urgent = true
     }
-    if (dirty.length === 0) return
-    const { records, intervalMs } = this.#plan
-    let dueMs = Math.max(this.#beganMs, this.#lastCommitMs) + intervalMs
-    if (completions >= records) dueMs = Math.min(dueMs, this.#lastCommitMs + COUNTED_APART_MS)
-    this.#commitDueMs = Math.max(this.#commitNotBeforeMs, urgent ? nowMs : dueMs)
-    if (nowMs < this.#commitDueMs) return
+    if (dirty.length === 0 || !this.#clock.isDue({ completions, inFlight, urgent }, nowMs)) return
     if (this.#apart.size > 0) dirty = this.#nextApart(dirty)
     const { metadataBytes } = this.source.capabilities
     const positions = dirty.map((partition) => positionOf(partition, metadataBytes))
     this.#committing = dirty.map((partition) => committingOf(partition, metadataBytes))
-    this.#lastCommitMs = nowMs
-    this.#commitDueMs = Number.POSITIVE_INFINITY
+    this.#clock.begun(nowMs)
     this.#core.commands.push({ kind: 'commit', source: this.index, positions })
   }
 
@@ -313,21 +296,17 @@ export class Intake {
     const committing = this.#committing ?? []
     this.#committing = null
     if (error === null) {
-      this.#commits += 1
-      this.#failuresInRow = 0
+      this.#clock.succeeded()
       for (const each of committing) each.partition.committed(each)
       return []
     }
-    this.#commitFailures += 1
+    this.#clock.failed(nowMs, error.code !== 'HG_FENCED')
     if (error.code === 'HG_FENCED') return this.#findStale(committing.map(({ partition }) => partition))
     if (error.code === 'HG_INVARIANT' || error.code === 'HG_STORAGE') {
       this.#core.halt(
         new HeadgateError(error.code, `source '${this.source.name}' cannot commit: ${error.message}`, { cause: error }),
       )
     }
-    this.#commitNotBeforeMs =
-      nowMs + Math.min(MAX_COMMIT_RETRY_MS, COMMIT_RETRY_MS * 2 ** Math.min(this.#failuresInRow, 10))
-    this.#failuresInRow += 1
     return []
   }
 
@@ -348,7 +327,7 @@ export class Intake {
   }
 
   get commitFailing(): boolean {
-    return this.#failuresInRow > 0
+    return this.#clock.failing
   }
 
   get dirty(): boolean {
@@ -356,7 +335,7 @@ export class Intake {
   }
 
   wakeMs(): number {
-    return Math.min(revokeWakeMs(this.partitions.values()), this.#commitDueMs)
+    return Math.min(revokeWakeMs(this.partitions.values()), this.#clock.dueMs)
   }
 
   /** Epoch ms of the oldest record in flight; null when none is. */
@@ -379,8 +358,8 @@ export class Intake {
       delivered: this.delivered,
       heldRecords: this.heldRecords,
       heldBytes: this.heldBytes,
-      commits: this.#commits,
-      commitFailures: this.#commitFailures,
+      commits: this.#clock.commits,
+      commitFailures: this.#clock.failures,
       uncommittedRecords,
       limitUncommitted: this.#core.admission.limits.uncommittedRecords,
       reason: this.#reason,

@@ -165,8 +165,11 @@ export interface AdmissionPlan {
 
 export interface CommitPlan {
   readonly intervalMs: number
-  /** Commit early once this many records completed, but not within 50 ms of the commit before. */
-  readonly records: number
+  /**
+   * Commit early once this many records completed, but not within 50 ms of the commit before. Absent: once half as many
+   * did as are in flight, from 1,000 on.
+   */
+  readonly records?: number | undefined
 }
 
 export interface TransactionPlan {

@@ -23,7 +23,7 @@ describe('the plan of a pipeline', () => {
         maxRecordBytes: 1024 * 1024,
         uncommittedRecords: 1_000_000,
       },
-      commit: { intervalMs: 1_000, records: 10_000 },
+      commit: { intervalMs: 1_000 },
       drainMs: 25_000,
       revokeGraceMs: 20_000,
       flow: {
@@ -89,7 +89,7 @@ describe('the plan of a pipeline', () => {
     expect(batch).toMatchObject({ records: 200, bytes: 500_000 })
     expect(plan.flow.end).toMatchObject({ name: 'out', queueRecords: 9000 })
     expect(plan.flow.end).toHaveProperty('retry', { ...SINK_RETRY, attempts: 1 })
-    expect(plan).toMatchObject({ drainMs: 0, commit: { intervalMs: 5, records: 10_000 } })
+    expect(plan).toMatchObject({ drainMs: 0, commit: { intervalMs: 5 } })
   })
 
   it('hands the failure policy of the pipeline down to stages, branches, sinks and sources', () => {
