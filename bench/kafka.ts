@@ -61,7 +61,13 @@ function faultsOf(smoke: boolean, repeats: number): Fault[] {
   const topic = topics(smoke ? SMOKE_FAULT_SCALE : 1)['many'] as Topic
   const stageMs = smoke ? SMOKE_STAGE_MS : STAGE_MS
   return [
-    { name: 'redone after kill -9', topic, stageMs, kills: smoke ? 1 : Math.min(repeats, MOST_KILLS), run: killAndRedo },
+    {
+      name: 'redone after kill -9',
+      topic,
+      stageMs,
+      kills: smoke ? 1 : Math.min(repeats, MOST_KILLS),
+      run: killAndRedo,
+    },
     { name: 'rebalance to 4 members and back', topic, stageMs, kills: 0, run: growAndShrink },
   ]
 }
