@@ -65,7 +65,7 @@ export class CommitClock {
     return this.#failuresInRow > 0
   }
 
-  /** Unless it was given, half of what is in flight: so a crash repeats less than it interrupts. */
+  /** Unless it was given, half of what is in flight: the other half may complete until the commit is stored. */
   #enough(inFlight: number): number {
     return this.#plan.records ?? Math.max(LEAST_COMPLETIONS, inFlight / 2)
   }

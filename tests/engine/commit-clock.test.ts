@@ -4,13 +4,9 @@ import { CommitClock } from '../../src/engine/commit-clock.ts'
 
 const INTERVAL_MS = 1_000
 
-function clockAt(nowMs: number, records?: number): CommitClock {
-  return new CommitClock({ intervalMs: INTERVAL_MS, records }, nowMs)
-}
-
 /** A clock whose last commit began now. */
 function justCommitted(nowMs: number, records?: number): CommitClock {
-  const clock = clockAt(nowMs, records)
+  const clock = new CommitClock({ intervalMs: INTERVAL_MS, records }, nowMs)
   clock.begun(nowMs)
   clock.succeeded()
   return clock
