@@ -67,15 +67,17 @@ describeKafka('killed again and again, a member loses nothing and keeps the orde
       }
       // The next one loads while the present one works.
       const prepare = (): Member => new Member({ brokers, topic, onDemand: true, ...options })
-      let called = 0
-      load.start(() => load.stored - called < AHEAD_RECORDS)
-
       let next = prepare()
+      let calledBefore = 0
+      let atWork: Member | null = null
+      load.start(() => load.stored - calledBefore - (atWork?.called.length ?? 0) < AHEAD_RECORDS)
+
       for (let round = 1; round <= rounds; round += 1) {
         const member = next
         await member.until('it was loaded', (lines) => lines.some((line) => 'loaded' in line))
         next = prepare()
         member.go()
+        atWork = member
         if (round % STARTING_EVERY === 0) await sleep(draw.int(0, 300))
         else {
           await member.atWork()
@@ -83,7 +85,8 @@ describeKafka('killed again and again, a member loses nothing and keeps the orde
         }
         await member.kill()
         await judge(member, `round ${round}`)
-        called = timeline.totals.started
+        atWork = null
+        calledBefore = timeline.totals.started
       }
       await load.stop()
       next.go()
