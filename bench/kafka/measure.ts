@@ -17,6 +17,9 @@ export interface Surroundings {
 
 type Reports = Readonly<Record<string, SideReport>>
 
+/** Sides that commit nothing. */
+const NO_CONSUMERS = ['alone', 'fetch-alone']
+
 let groups = 0
 
 export async function measureScenario(scenario: Scenario, repeats: number, around: Surroundings): Promise<Result[]> {
@@ -55,7 +58,7 @@ async function measureSide(scenario: Scenario, label: string, around: Surroundin
   }
   const report = await runSide(spec)
   if (report.records < records) throw new Error(`did ${report.records} of ${records} records`)
-  const left = spec.stopEarly || spec.side === 'alone' ? 0 : await around.lag(spec.group, topic.name)
+  const left = spec.stopEarly || NO_CONSUMERS.includes(spec.side) ? 0 : await around.lag(spec.group, topic.name)
   if (left !== 0) throw new Error(`left ${left} of ${records} records uncommitted`)
   return report
 }

@@ -7,6 +7,7 @@ import type { SideReport, SideSpec } from './spec.ts'
 
 const SIDES: Readonly<Record<string, (spec: SideSpec) => Promise<SideReport>>> = {
   alone: async (spec) => (await import('./alone.ts')).alone(spec),
+  'fetch-alone': async (spec) => (await import('./fetch-alone.ts')).fetchAlone(spec),
   kafkajs: async (spec) => (await import('./kafkajs.ts')).byHand(spec),
   headgate: async (spec) => (await import('./headgate.ts')).headgate(spec),
   member: async (spec) => (await import('./member.ts')).member(spec),

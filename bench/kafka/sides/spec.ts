@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface SideSpec {
-  /** Which program: `headgate`, `kafkajs` or `alone`. */
+  /** Which program: `headgate`, `kafkajs`, or what needs no consumer, `alone` and `fetch-alone`. */
   readonly side: string
   readonly work: 'touch' | 'json' | 'keyed' | 'large' | 'copy' | 'member'
   readonly broker: string

@@ -5,52 +5,88 @@
  */
 
 /** Of what one string is made, bytes: longer ones live outside of V8's young generation and are dear to make. */
-const STRING_BYTES = 16 * 1024
-/** Of a longer value, looking at all of its bytes here costs more than the call. */
-export const MOST_BYTES = 512
+export const STRING_BYTES = 16 * 1024
+/** What lies between two values is looked at byte by byte: beyond so many, a string of its own costs less. */
+const MOST_BETWEEN_BYTES = 64
+/** Where a string is not all ASCII, values up to this length are looked at here; for longer ones the call is cheaper. */
+export const LOOKED_AT_BYTES = 512
 /** The bits that no ASCII character has, of one byte and of four. */
 const BEYOND_ASCII = 0x80
 const BEYOND_ASCII_OF_FOUR = 0x80808080 | 0
 
+/** Where the values of some records lie: of record `i`, `places[i * step + first]` is its start, and its length follows. */
+export interface Places {
+  readonly places: Int32Array
+  readonly step: number
+  readonly first: number
+  /** Records before this one are read. */
+  readonly end: number
+}
+
 export class AsciiText {
   readonly #data: Buffer
-  readonly #end: number
+  readonly #at: Places
   readonly #bytes: Uint8Array
   readonly #words: Int32Array
   #string = ''
+  /** Whether all values in the string are. */
+  #isAscii = false
   /** The bytes that the string was made of. */
   #from = 0
   #to = 0
 
-  /** `end`: nothing is read from there on. */
-  constructor(data: Buffer, end: number) {
+  constructor(data: Buffer, at: Places) {
     this.#data = data
-    this.#end = end
+    this.#at = at
     this.#bytes = new Uint8Array(data.buffer)
     this.#words = new Int32Array(data.buffer, 0, data.buffer.byteLength >> 2)
   }
 
-  /** The bytes from `from` to before `to`; null where they are not all ASCII, or more than `MOST_BYTES`. */
-  read(from: number, to: number): string | null {
-    const start = this.#data.byteOffset
-    if (to - from > MOST_BYTES || !this.#isAscii(start + from, start + to)) return null
-    if (from < this.#from || to > this.#to) {
-      this.#from = from
-      this.#to = Math.min(this.#end, from + STRING_BYTES)
-      this.#string = this.#data.toString('latin1', from, this.#to)
-    }
+  /** The value of a record; null where there is none, or where it is long or not ASCII. Asked for in rising order. */
+  read(index: number): string | null {
+    const { places, step, first } = this.#at
+    const from = places[index * step + first] as number
+    const bytes = places[index * step + first + 1] as number
+    if (bytes < 0 || bytes > STRING_BYTES) return null
+    const to = from + bytes
+    if (from < this.#from || to > this.#to) this.#open(index, from, to)
+    if (!this.#isAscii && !this.#looksAscii(from, to)) return null
     return this.#string.substring(from - this.#from, to - this.#from)
   }
 
-  /** Places in the memory that the data is part of. */
-  #isAscii(from: number, to: number): boolean {
+  /** Makes a string that begins with this value and has as many of those behind it as fit. */
+  #open(index: number, from: number, valueEnd: number): void {
+    const { places, step, first, end } = this.#at
+    const data = this.#data
+    let to = valueEnd
+    let beyondBetween = 0
+    for (let field = (index + 1) * step + first; field < end * step; field += step) {
+      const at = places[field] as number
+      const next = at + Math.max(0, places[field + 1] as number)
+      if (at < to || at - to > MOST_BETWEEN_BYTES || next - from > STRING_BYTES) break
+      for (; to < at; to += 1) beyondBetween += (data[to] as number) >> 7
+      to = next
+    }
+    this.#string = data.toString('latin1', from, to)
+    this.#from = from
+    this.#to = to
+    // In UTF-8 each character beyond ASCII, of those that Latin-1 has, takes a byte more.
+    this.#isAscii = Buffer.byteLength(this.#string) - this.#string.length === beyondBetween
+  }
+
+  /** False as well where looking would take long. */
+  #looksAscii(from: number, to: number): boolean {
+    if (to - from > LOOKED_AT_BYTES) return false
     const bytes = this.#bytes
     const words = this.#words
-    const firstWord = (from + 3) >> 2
-    const endWord = Math.max(firstWord, to >> 2)
+    // Places in the memory that the data is part of.
+    const start = this.#data.byteOffset + from
+    const end = this.#data.byteOffset + to
+    const firstWord = (start + 3) >> 2
+    const endWord = Math.max(firstWord, end >> 2)
     let seen = 0
-    for (let at = from; at < to && at < firstWord * 4; at += 1) seen |= bytes[at] as number
-    for (let at = Math.max(from, endWord * 4); at < to; at += 1) seen |= bytes[at] as number
+    for (let at = start; at < end && at < firstWord * 4; at += 1) seen |= bytes[at] as number
+    for (let at = Math.max(start, endWord * 4); at < end; at += 1) seen |= bytes[at] as number
     if ((seen & BEYOND_ASCII) !== 0) return false
     for (let at = firstWord; at < endWord; at += 1) seen |= words[at] as number
     return (seen & BEYOND_ASCII_OF_FOUR) === 0

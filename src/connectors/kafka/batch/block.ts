@@ -10,6 +10,7 @@ import { readVarint, varintEnd } from './integers.ts'
 
 /** Of each record: where its key starts and how long it is (−1: none), the same of its value, where its headers start. */
 const FIELDS = 5
+const VALUE = 2
 /** Where a record of the old formats, which know no headers, has them. */
 const NOWHERE = -1
 /**
@@ -60,7 +61,7 @@ export class RecordBlock {
 
   /** Shares its memory with the batch; null is a tombstone. */
   valueAt(index: number): Buffer | null {
-    return this.#cut(index * FIELDS + 2)
+    return this.#cut(index * FIELDS + VALUE)
   }
 
   /**
@@ -70,12 +71,11 @@ export class RecordBlock {
   copyValues(from: number, to: number, into: unknown[], row: number, asText: boolean): void {
     const fields = this.#fields
     const { buffer, byteOffset } = this.#data
-    const text = asText ? new AsciiText(this.#data, this.#valueEnd(to - 1)) : null
-    for (let index = from, field = from * FIELDS + 2; index < to; index += 1, field += FIELDS) {
-      const at = fields[field] as number
+    const text = asText ? new AsciiText(this.#data, { places: fields, step: FIELDS, first: VALUE, end: to }) : null
+    for (let index = from, field = from * FIELDS + VALUE; index < to; index += 1, field += FIELDS) {
       const bytes = fields[field + 1] as number
       into[row + index - from] =
-        bytes < 0 ? null : (text?.read(at, at + bytes) ?? new View(buffer, byteOffset + at, bytes))
+        bytes < 0 ? null : (text?.read(index) ?? new View(buffer, byteOffset + (fields[field] as number), bytes))
     }
   }
 
@@ -104,11 +104,6 @@ export class RecordBlock {
       headers[data.toString('utf8', nameAt, nameAt + nameBytes)] = data.subarray(at - valueBytes, at)
     }
     return headers
-  }
-
-  #valueEnd(index: number): number {
-    const field = index * FIELDS + 2
-    return (this.#fields[field] as number) + Math.max(0, this.#fields[field + 1] as number)
   }
 
   #cut(field: number): Buffer | null {

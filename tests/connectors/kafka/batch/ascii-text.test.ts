@@ -1,39 +1,77 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { AsciiText, MOST_BYTES } from '../../../../src/connectors/kafka/batch/ascii-text.ts'
+import { AsciiText, LOOKED_AT_BYTES, STRING_BYTES } from '../../../../src/connectors/kafka/batch/ascii-text.ts'
 
-/** Mostly ASCII, so that both answers occur at every place within a word. */
-const bytes = fc.array(
-  fc.oneof({ weight: 60, arbitrary: fc.integer({ min: 0, max: 127 }) }, fc.integer({ max: 255 })),
-  {
-    maxLength: 3_000,
-  },
-)
+type Value = readonly number[] | null
 
-test('gives what UTF-8 makes of short ASCII and nothing of anything else, wherever it lies', () => {
-  const places = fc.array(fc.tuple(fc.nat(3_000), fc.nat(MOST_BYTES + 50)), { maxLength: 30 })
+const STEP = 3
+const FIRST = 1
+
+/** The values one after the other, each behind the bytes that lie before it, in part of a larger memory. */
+function laidOut(records: readonly { readonly before: readonly number[]; readonly value: Value }[], offset: number) {
+  const content = records.flatMap(({ before, value }) => [...before, ...(value ?? [])])
+  const data = Buffer.from(new ArrayBuffer(offset + content.length + (content.length % 5)), offset, content.length)
+  data.set(content)
+  const places = new Int32Array(records.length * STEP)
+  let at = 0
+  for (const [index, { before, value }] of records.entries()) {
+    at += before.length
+    places.set([at, value === null ? -1 : value.length], index * STEP + FIRST)
+    at += value?.length ?? 0
+  }
+  const text = new AsciiText(data, { places, step: STEP, first: FIRST, end: records.length })
+  return records.map((_, index) => text.read(index))
+}
+
+function bytes(ofAscii: number, maxLength: number): fc.Arbitrary<number[]> {
+  const ascii = fc.integer({ min: 0, max: 127 })
+  return fc.array(fc.oneof({ weight: ofAscii, arbitrary: ascii }, fc.integer({ min: 128, max: 255 })), {
+    maxLength,
+    size: 'max',
+  })
+}
+
+test('gives exactly what UTF-8 makes of a value, and text for all that is short and ASCII, wherever it lies', () => {
+  const value: fc.Arbitrary<Value> = fc.option(bytes(500, LOOKED_AT_BYTES + 300), { freq: 8 })
+  const records = fc.array(fc.record({ before: bytes(1, 90), value }), { maxLength: 30 })
   fc.assert(
-    fc.property(bytes, fc.nat(9), places, (content, before, wanted) => {
-      // Part of a larger memory, at any place in it.
-      const memory = new ArrayBuffer(before + content.length + (content.length % 5))
-      const data = Buffer.from(memory, before, content.length)
-      data.set(content)
-      const text = new AsciiText(data, data.length)
-      for (const [at, length] of wanted.toSorted(([a], [b]) => a - b)) {
-        const from = Math.min(at, data.length)
-        const to = Math.min(from + length, data.length)
-        const value = data.subarray(from, to)
-        const isShortAscii = value.length <= MOST_BYTES && value.every((byte) => byte < 128)
-        expect(text.read(from, to)).toBe(isShortAscii ? value.toString() : null)
+    fc.property(records, fc.nat(9), (given, offset) => {
+      for (const [index, text] of laidOut(given, offset).entries()) {
+        const value = given[index]?.value ?? null
+        const isAscii = value?.every((byte) => byte < 128) ?? false
+        if (text !== null || (isAscii && value !== null && value.length <= LOOKED_AT_BYTES))
+          expect(text).toBe(isAscii && value !== null ? Buffer.from(value).toString() : null)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
 })
 
+test('gives text for long values where all around them is ASCII, whatever lies between', () => {
+  const record = fc.record({ before: bytes(1, 90), length: fc.nat(STRING_BYTES) })
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 12 }), (given) => {
+      const values = given.map(({ length }) => Array.from({ length }, (_, at) => 32 + (at % 90)))
+      const texts = laidOut(
+        given.map(({ before }, index) => ({ before, value: values[index] ?? [] })),
+        0,
+      )
+      expect(texts).toEqual(values.map((value) => Buffer.from(value).toString()))
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('leaves values to be read as bytes that are longer than what one string is made of', () => {
+  const value = Array.from({ length: STRING_BYTES + 1 }, () => 65)
+  expect(laidOut([{ before: [], value }], 0)).toEqual([null])
+})
+
 test('reads on behind what one string is made of', () => {
-  const data = Buffer.from(Array.from({ length: 5_000 }, (_, at) => String(at).padStart(10, ' ')).join(''))
-  const text = new AsciiText(data, data.length)
-  const all = Array.from({ length: 5_000 }, (_, at) => Number(text.read(at * 10, at * 10 + 10)))
-  expect(all).toEqual(Array.from({ length: 5_000 }, (_, at) => at))
+  const given = Array.from({ length: 5_000 }, (_, at) => String(at).padStart(10, ' '))
+  const texts = laidOut(
+    given.map((text) => ({ before: [200], value: [...Buffer.from(text)] })),
+    0,
+  )
+  expect(texts).toEqual(given)
 })
