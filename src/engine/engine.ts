@@ -198,6 +198,11 @@ export class Engine {
     for (const [name, limits] of Object.entries(stages ?? {})) this.#call(name).change(limits)
   }
 
+  /** What synchronous stages run, by their names; without loops that they share. */
+  get loops(): Flow['loops'] {
+    return this.#flow.loops
+  }
+
   /** The limits as they are now. */
   limits(): PresentLimits {
     const stages = this.#flow.calls.map(({ name, limits }) => [name, limits] as const)

@@ -23,6 +23,7 @@ import { RouteStage } from './route.ts'
 import { Segment } from './segment.ts'
 import { SinkStage } from './sink.ts'
 import type { Inlet, Stage } from './stage.ts'
+import type { NamedLoop } from './sync-loops.ts'
 
 const DEAD_LETTER_QUEUE_RECORDS = 1024
 
@@ -33,6 +34,8 @@ export interface Flow {
   readonly sinks: readonly SinkStage[]
   /** Where each source's records enter, by source index. */
   readonly heads: readonly Inlet[]
+  /** Of the synchronous stages. */
+  readonly loops: readonly NamedLoop[]
 }
 
 export function layOut(core: Core, plan: Plan, learned: LearnedLimits): Flow {
@@ -108,7 +111,8 @@ export function layOut(core: Core, plan: Plan, learned: LearnedLimits): Flow {
     const step = decodeStep(name, source, plan.admission.maxRecordBytes, onFailure)
     return add(new Segment(core, [step], first, segmentRecords))
   })
-  return { stages: [...stages, ...deadLetterStages], calls, sinks, heads }
+  const loops = stages.flatMap((stage) => (stage instanceof Segment ? stage.loops : []))
+  return { stages: [...stages, ...deadLetterStages], calls, sinks, heads, loops }
 }
 
 function poolOf(core: Core, { name, concurrency, timeoutMs }: CallPlan, learned: LearnedLimits): LimiterPool {

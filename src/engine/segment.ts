@@ -18,7 +18,16 @@ import { ReasonClock } from './reason-clock.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
 import type { Inlet, Stage } from './stage.ts'
 import { NO_SETTINGS } from './stage-meter.ts'
-import { filterLoop, type Handler, type Loop, type LoopState, mapLoop, ownCopy, tapLoop } from './sync-loops.ts'
+import {
+  filterLoop,
+  type Handler,
+  type Loop,
+  type LoopState,
+  mapLoop,
+  type NamedLoop,
+  ownCopy,
+  tapLoop,
+} from './sync-loops.ts'
 
 /** In one loop the stages of a segment keep the thread no longer than this: calls are to be started and answered in between. */
 const TURN_MS = 10
@@ -48,6 +57,11 @@ export class Segment implements Stage {
     this.#reasons = new ReasonClock(core.nowMs)
     this.#capacity = capacity
     this.#worthwhile = Math.max(1, Math.min(CHUNK_RECORDS, Math.floor(target.room() / 8)))
+  }
+
+  /** Those of its stages that run one of their own. */
+  get loops(): NamedLoop[] {
+    return this.steps.flatMap(({ plan, ownLoop }) => (ownLoop === null ? [] : [[plan.name, ownLoop] as const]))
   }
 
   room(): number {
@@ -183,6 +197,11 @@ class SyncStep {
       refuse: (result) => this.#refuse(result),
     }
     this.clock = new SlotClock(1, nowMs)
+  }
+
+  /** Null where it runs the loop that all stages of its kind share. */
+  get ownLoop(): Loop | null {
+    return this.#loop === LOOPS[this.plan.kind] ? null : this.#loop
   }
 
   /** What a filter turned away of the last chunk. */

@@ -227,7 +227,7 @@ class Life implements Running {
   }
 
   async profile({ durationMs = PROFILE_MS }: { readonly durationMs?: number } = {}): Promise<Profile> {
-    this.#profile = await profile(this.#plan, durationMs)
+    this.#profile = await profile(this.#plan, this.#runner.engine.loops, durationMs)
     this.#seen = null
     return this.#profile
   }
