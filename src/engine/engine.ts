@@ -19,6 +19,7 @@ import type { LearnedLimits, LearnedPool } from './limiter-pool.ts'
 import { checkLimits, type Limits, type PresentLimits } from './limits.ts'
 import type { Partition } from './partition.ts'
 import type { Caller, Slot } from './slots.ts'
+
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
 import type { Write } from './write.ts'
 
@@ -198,7 +199,6 @@ export class Engine {
     for (const [name, limits] of Object.entries(stages ?? {})) this.#call(name).change(limits)
   }
 
-  /** What synchronous stages run, by their names; without loops that they share. */
   get loops(): Flow['loops'] {
     return this.#flow.loops
   }

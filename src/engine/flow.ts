@@ -20,10 +20,9 @@ import { decodeStep } from './decode.ts'
 import { FlatMapStage } from './flat-map.ts'
 import { type LearnedLimits, type LearnedPool, LimiterPool } from './limiter-pool.ts'
 import { RouteStage } from './route.ts'
-import { Segment } from './segment.ts'
+import { RUNS_LOOPS, Segment } from './segment.ts'
 import { SinkStage } from './sink.ts'
 import type { Inlet, Stage } from './stage.ts'
-import type { NamedLoop } from './sync-loops.ts'
 
 const DEAD_LETTER_QUEUE_RECORDS = 1024
 
@@ -34,8 +33,11 @@ export interface Flow {
   readonly sinks: readonly SinkStage[]
   /** Where each source's records enter, by source index. */
   readonly heads: readonly Inlet[]
-  /** Of the synchronous stages. */
-  readonly loops: readonly NamedLoop[]
+  /**
+   * What runs the function of one synchronous stage and of no other, with that stage's name: V8 may have made one function
+   * of both. Where a single stage has a loop, it may have gone on with what runs loops.
+   */
+  readonly loops: readonly (readonly [stage: string, fn: unknown])[]
 }
 
 export function layOut(core: Core, plan: Plan, learned: LearnedLimits): Flow {
@@ -111,7 +113,9 @@ export function layOut(core: Core, plan: Plan, learned: LearnedLimits): Flow {
     const step = decodeStep(name, source, plan.admission.maxRecordBytes, onFailure)
     return add(new Segment(core, [step], first, segmentRecords))
   })
-  const loops = stages.flatMap((stage) => (stage instanceof Segment ? stage.loops : []))
+  const loops: Flow['loops'][number][] = stages.flatMap((stage) => (stage instanceof Segment ? stage.loops : []))
+  const [only] = loops
+  if (loops.length === 1 && only !== undefined) loops.push([only[0], RUNS_LOOPS])
   return { stages: [...stages, ...deadLetterStages], calls, sinks, heads, loops }
 }
 

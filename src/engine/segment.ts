@@ -18,16 +18,7 @@ import { ReasonClock } from './reason-clock.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
 import type { Inlet, Stage } from './stage.ts'
 import { NO_SETTINGS } from './stage-meter.ts'
-import {
-  filterLoop,
-  type Handler,
-  type Loop,
-  type LoopState,
-  mapLoop,
-  type NamedLoop,
-  ownCopy,
-  tapLoop,
-} from './sync-loops.ts'
+import { filterLoop, type Handler, type Loop, type LoopState, mapLoop, ownCopy, tapLoop } from './sync-loops.ts'
 
 /** In one loop the stages of a segment keep the thread no longer than this: calls are to be started and answered in between. */
 const TURN_MS = 10
@@ -59,8 +50,7 @@ export class Segment implements Stage {
     this.#worthwhile = Math.max(1, Math.min(CHUNK_RECORDS, Math.floor(target.room() / 8)))
   }
 
-  /** Those of its stages that run one of their own. */
-  get loops(): NamedLoop[] {
+  get loops(): (readonly [stage: string, loop: Loop])[] {
     return this.steps.flatMap(({ plan, ownLoop }) => (ownLoop === null ? [] : [[plan.name, ownLoop] as const]))
   }
 
@@ -199,9 +189,10 @@ class SyncStep {
     this.clock = new SlotClock(1, nowMs)
   }
 
-  /** Null where it runs the loop that all stages of its kind share. */
+  /** Null where it runs none, or the loop that all stages of its kind share. */
   get ownLoop(): Loop | null {
-    return this.#loop === LOOPS[this.plan.kind] ? null : this.#loop
+    const { kind, fn } = this.plan
+    return fn === AS_IT_IS || this.#loop === LOOPS[kind] ? null : this.#loop
   }
 
   /** What a filter turned away of the last chunk. */
@@ -292,5 +283,8 @@ class SyncStep {
 
 const NO_LATENCY = new Histogram().status()
 const NO_DURATIONS = new Durations().sums()
+
+/** What runs the loops. */
+export const { apply: RUNS_LOOPS } = SyncStep.prototype
 
 const LOOPS = { map: mapLoop, filter: filterLoop, tap: tapLoop }

@@ -24,8 +24,6 @@ export interface LoopState {
 }
 
 export type Loop = (fn: Handler, chunk: Chunk, state: LoopState) => void
-/** The stage that runs it, and the loop. */
-export type NamedLoop = readonly [stage: string, loop: Loop]
 
 let copies = 0
 

@@ -1,11 +1,10 @@
 /**
  * A short CPU profile of this process, on demand: which stage's function was on the stack, and what ran that belongs to
  * none. It costs about a tenth of the throughput while it runs. Stages are told by the place of their functions, which
- * the profiler and the debugger name alike, or of the loop that calls one: V8 inlines a function that is hot, and the
+ * the profiler and the debugger name alike, or of what runs one (`loops`): V8 inlines a function that is hot, and the
  * profiler knows nothing of that where it happened before.
  */
 import { Session } from 'node:inspector'
-import type { NamedLoop } from '../engine/sync-loops.ts'
 import type { Profile, ProfileFrame } from '../model/diagnosis.ts'
 import type { FlowPlan, Plan } from '../model/plan.ts'
 
@@ -33,7 +32,7 @@ interface CpuProfile {
 }
 
 /** Resolves after `durationMs`; rejects when a debugger does not let it. */
-export async function profile(plan: Plan, loops: readonly NamedLoop[], durationMs: number): Promise<Profile> {
+export async function profile(plan: Plan, loops: readonly NamedFunction[], durationMs: number): Promise<Profile> {
   const session = new Session()
   session.connect()
   const post = (method: string, params: object = {}): Promise<unknown> =>

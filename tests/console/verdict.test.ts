@@ -80,6 +80,16 @@ describe('the report of a diagnosis', () => {
     expect(lineWith(text, 'in all')).toMatch(/3,612 {3}of 3,612 items that 1,204 admitted records are now/)
   })
 
+  test('says what a stage without slots spends its time on, and no work only of one that had none', () => {
+    const text = report(sampleDiagnosis(), 100)
+    expect(lineWith(text, 'positive  ')).toContain('no work yet')
+    const worked = sampleDiagnosis()
+    const [positive] = worked.stages
+    if (positive === undefined) throw new Error('the sample has no stages')
+    Object.assign(positive, { outPerSecond: 1_234_567, states: { ...positive.states, CPU: 0.73, IDLE: 0.27 } })
+    expect(lineWith(report(worked, 100), 'positive  ').replaceAll(/ +/g, ' ')).toMatch(/cpu 73% – 1,234,567\/s/)
+  })
+
   test('says so when the places do not add up, and when the meter disagrees with itself', () => {
     const broken = sampleDiagnosis({
       placesCheck: { records: 1, items: 2, admitted: 2, holds: false },

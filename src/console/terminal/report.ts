@@ -4,7 +4,7 @@
  * no line is wider than `columns`, and without colour it says the same.
  */
 import type { Diagnosis, StageDiagnosis } from '../../model/diagnosis.ts'
-import type { WaitStatus } from '../../model/status.ts'
+import { SLOT_STATES, type WaitStatus } from '../../model/status.ts'
 import { admittedWords, PLACE_LABELS } from '../labels.ts'
 import { level, stateBar, stateWords } from './bars.ts'
 import { bytes, count, duration, percent, rate, UNKNOWN } from './figures.ts'
@@ -79,28 +79,31 @@ function stages({ stages: all }: Diagnosis, width: number): readonly Line[] {
     all.map((stage) => stage.name),
     width < 100 ? 16 : 26,
   )
-  const bar = Math.max(6, Math.min(28, width - name - 57))
+  const bar = Math.max(6, Math.min(28, width - name - 59))
   const heading: Line = [
     span(left('working', name), 'strong'),
     span(left('slot time', bar + 17), 'dim'),
-    span(right('slots', 7) + right('out', 9) + right('one try', 8), 'dim'),
+    span(right('slots', 6) + right('out', RATE_CELLS) + right('one try', 8), 'dim'),
   ]
   return [heading, ...all.map((stage) => stageRow(stage, name, bar))]
 }
 
 /** Enough for `▓ backoff 100%`. */
 const WORD_CELLS = 14
+/** Enough for `1,234,567/s`, and a space before it. */
+const RATE_CELLS = 12
 
 function stageRow(stage: StageDiagnosis, name: number, bar: number): Line {
-  const [words = [span('')]] = stateWords(stage.slots === null ? null : stage.states, 1)
+  const states = SLOT_STATES.some((state) => stage.states[state] > 0) ? stage.states : null
+  const [words = [span('')]] = stateWords(states, 1)
   return [
     span(left(stage.name, name)),
-    ...stateBar(stage.slots === null ? null : stage.states, bar),
+    ...stateBar(states, bar),
     span('  '),
     ...words,
     span(' '.repeat(Math.max(0, WORD_CELLS + 1 - lineCells(words)))),
-    span(right(stage.slots === null ? UNKNOWN : count(Math.round(stage.slots)), 7)),
-    span(right(rate(stage.outPerSecond), 9)),
+    span(right(stage.slots === null ? UNKNOWN : count(Math.round(stage.slots)), 6)),
+    span(right(rate(stage.outPerSecond), RATE_CELLS)),
     span(right(duration(stage.latencyMs), 8)),
     ...markWords(stage.mark),
   ]
