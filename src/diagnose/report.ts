@@ -66,7 +66,8 @@ function flowOf(facts: Facts, finding: Finding): FlowDiagnosis {
   }
 }
 
-function stageOf(stage: StageFacts, { window: { completions } }: Facts, finding: Finding): StageDiagnosis {
+function stageOf(stage: StageFacts, facts: Facts, finding: Finding): StageDiagnosis {
+  const { completions } = facts.window
   const { window, name, kind, quietMs } = stage
   const { status, states, reasons } = window
   return {
@@ -81,14 +82,22 @@ function stageOf(stage: StageFacts, { window: { completions } }: Facts, finding:
     bestLatencyMs: quietMs,
     cpuMsPerRecord: completions > 0 ? window.cpuMs / completions : 0,
     reasons,
-    mark: markOf(stage, finding),
+    mark: markOf(stage, facts, finding),
   }
 }
 
-function markOf({ name, window: { states, reasons } }: StageFacts, finding: Finding): StageDiagnosis['mark'] {
-  if (finding.bottleneck === name) return 'bottleneck'
+function markOf(stage: StageFacts, facts: Facts, finding: Finding): StageDiagnosis['mark'] {
+  const { states, reasons } = stage.window
+  if (finding.bottleneck === stage.name) return 'bottleneck'
   if (states.BLOCKED > MARKED || (reasons.blocked ?? 0) > MARKED) return 'pushed-back'
-  return states.IDLE > MARKED && finding.kind !== 'none' ? 'starved' : null
+  if (states.IDLE <= MARKED || finding.kind === 'none') return null
+  return isKeptOut(stage, facts, finding) ? 'pushed-back' : 'starved'
+}
+
+/** Before the bottleneck nothing waits where all that admission lets in waits for that: the source is held back instead. */
+function isKeptOut(stage: StageFacts, { stages, window }: Facts, { bottleneck }: Finding): boolean {
+  const holds = stages.findIndex(({ name }) => name === bottleneck)
+  return stages.indexOf(stage) < holds && window.sources.some(({ states }) => states.BLOCKED > MARKED)
 }
 
 /** With nothing in the broker a pull that is under way has no input: it waits for it. */

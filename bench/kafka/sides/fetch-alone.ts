@@ -122,6 +122,10 @@ class Fetcher {
     this.#socket.write(request.subarray(0, at))
   }
 
+  /**
+   * Of each partition: index i32, error i16, high watermark i64, last stable offset i64, how many transactions were aborted
+   * i32, two i64 of each, bytes of its batches i32, and these.
+   */
   #answered(): void {
     const memory = this.#memory
     const nameBytes = memory.readInt16BE(TOPIC_AT)
