@@ -18,7 +18,7 @@ import { ReasonClock } from './reason-clock.ts'
 import { BLOCKED, CPU, IDLE, SlotClock } from './slot-clock.ts'
 import type { Inlet, Stage } from './stage.ts'
 import { NO_SETTINGS } from './stage-meter.ts'
-import { filterLoop, type Handler, type Loop, type LoopState, mapLoop, ownCopy, tapLoop } from './sync-loops.ts'
+import { type Handler, LOOPS, type Loop, type LoopState, ownCopy } from './sync-loops.ts'
 
 /** In one loop the stages of a segment keep the thread no longer than this: calls are to be started and answered in between. */
 const TURN_MS = 10
@@ -286,5 +286,3 @@ const NO_DURATIONS = new Durations().sums()
 
 /** What runs the loops. */
 export const { apply: RUNS_LOOPS } = SyncStep.prototype
-
-const LOOPS = { map: mapLoop, filter: filterLoop, tap: tapLoop }

@@ -106,3 +106,6 @@ export function tapLoop(fn: Handler, chunk: Chunk, state: LoopState): void {
     state.kept = kept
   }
 }
+
+/** By the kind of stage. */
+export const LOOPS = { map: mapLoop, filter: filterLoop, tap: tapLoop } as const

@@ -5,6 +5,7 @@
  * profiler knows nothing of that where it happened before.
  */
 import { Session } from 'node:inspector'
+import { LOOPS } from '../engine/sync-loops.ts'
 import type { Profile, ProfileFrame } from '../model/diagnosis.ts'
 import type { FlowPlan, Plan } from '../model/plan.ts'
 
@@ -13,6 +14,7 @@ type NamedFunction = readonly [stage: string, fn: unknown]
 const MOST_FRAMES = 20
 /** Between two samples. */
 const INTERVAL_US = 1000
+const LOOP_NAMES = new Set(Object.values(LOOPS).map(({ name }) => name))
 
 interface Node {
   readonly id: number
@@ -125,7 +127,7 @@ function sumUp({ nodes, samples = [] }: CpuProfile, places: ReadonlyMap<string, 
   }
 }
 
-/** The nearest function of a stage at or above a frame. */
+/** The nearest function of a stage at or above a frame, unless it is called by a stage of another pipeline. */
 function stageOf(
   id: number,
   byId: ReadonlyMap<number, Node>,
@@ -133,9 +135,10 @@ function stageOf(
   places: ReadonlyMap<string, string>,
 ): string | null {
   for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
-    const { scriptId, lineNumber, columnNumber } = (byId.get(at) as Node).callFrame
+    const { scriptId, lineNumber, columnNumber, url, functionName } = (byId.get(at) as Node).callFrame
     const stage = places.get(`${scriptId}:${lineNumber}:${columnNumber}`)
     if (stage !== undefined) return stage
+    if (url === '' && LOOP_NAMES.has(functionName)) return null
   }
   return null
 }

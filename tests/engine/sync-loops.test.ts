@@ -1,15 +1,7 @@
 /** The loops of the synchronous stages, as they stand and as the copies that stages run. */
 import { describe, expect, test } from 'vitest'
 import { Chunk } from '../../src/engine/chunk.ts'
-import {
-  filterLoop,
-  type Handler,
-  type Loop,
-  type LoopState,
-  mapLoop,
-  ownCopy,
-  tapLoop,
-} from '../../src/engine/sync-loops.ts'
+import { type Handler, LOOPS, type Loop, type LoopState, mapLoop, ownCopy } from '../../src/engine/sync-loops.ts'
 import { newItem, newPartition } from './items.ts'
 
 function chunkOf(length: number): Chunk {
@@ -38,8 +30,6 @@ function runOver(loop: Loop, fn: Handler, chunk: Chunk, state: LoopState): { val
   }
   return { values: chunk.values.slice(0, state.kept), threw }
 }
-
-const LOOPS = { map: mapLoop, filter: filterLoop, tap: tapLoop }
 
 describe.each(
   Object.entries(LOOPS).flatMap(([kind, loop]) => [[kind, loop] as const, [`own ${kind}`, ownCopy(loop)] as const]),

@@ -1,4 +1,5 @@
 /** A CPU profile on demand names the stage whose code ran, and code that belongs to none. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { pipeline } from '../../src/builder/pipeline.ts'
 import { memory } from '../../src/connectors/memory/index.ts'
@@ -54,9 +55,28 @@ test.each([1, 2])('of %i synchronous stages one is told when V8 has inlined its 
     .map('heavy', (n) => n + roots(n))
   const all = stages === 1 ? one : one.filter('all', (n) => n > 0)
   const running = await all.to(memory.sink({ keep: false })).start()
-  while (running.status().records.out < 500_000) await new Promise((resolve) => setTimeout(resolve, 10))
+  while (running.status().records.out < 500_000) await sleep(10)
   const profile = await running.profile({ durationMs: 500 })
   await running.stop()
   // More than Headgate's own code and foreign code together.
   expect(profile.stages.heavy).toBeGreaterThan(0.5)
+})
+
+test("the code of another pipeline's stage is foreign", async () => {
+  const running = await pipeline('light')
+    .from(memory.source(endless()))
+    .map('light', (n) => n + 1)
+    .call('rare', (n) => sleep(20, n), { concurrency: 1 })
+    .to(memory.sink({ keep: false }))
+    .start()
+  while (running.status().records.out === 0) await sleep(10)
+  const other = await pipeline('heavy')
+    .from(memory.source(endless()))
+    .map('heavy', (n) => n + roots(n))
+    .to(memory.sink({ keep: false }))
+    .start()
+  while (other.status().records.out < 500_000) await sleep(10)
+  const { stages, foreignShare } = await running.profile({ durationMs: 500 })
+  await Promise.all([running.stop(), other.stop()])
+  expect(foreignShare).toBeGreaterThan(stages.light ?? 0)
 })
