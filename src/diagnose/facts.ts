@@ -80,6 +80,8 @@ export interface Facts {
   readonly waitingSeconds: number
   /** Records that wait here. */
   readonly waitingHere: number
+  /** Admission keeps a source waiting for more than half of the time. */
+  readonly heldBack: boolean
   /** More waits than a pipeline that keeps up has waiting: only then is there a bottleneck to look for. */
   readonly behind: boolean
   /** Nothing has completed for so long, while something was in flight. */
@@ -137,7 +139,7 @@ export function factsOf(
   const waitingSeconds = waiting === 0 ? 0 : perSecond > 0 ? waiting / perSecond : Number.POSITIVE_INFINITY
   const stagesCpu = stages.reduce((sum, { window: { cpuMs } }) => sum + cpuMs, 0) / window.ms
   const engine = Math.max(0, turns - stagesCpu)
-  const pushedBack = backlog === null && window.sources.some(({ states }) => states.BLOCKED > 0.5)
+  const heldBack = window.sources.some(({ states }) => states.BLOCKED > 0.5)
   return {
     window,
     status,
@@ -147,8 +149,9 @@ export function factsOf(
     waiting,
     waitingSeconds,
     waitingHere: here,
+    heldBack,
     behind:
-      pushedBack ||
+      (backlog === null && heldBack) ||
       (waitingSeconds > LEAST_WAIT_SECONDS && waiting >= LEAST_WAITING) ||
       (waitingSeconds > LONG_WAIT_SECONDS && waiting >= FEWEST_WAITING),
     sinceCompletionMs,

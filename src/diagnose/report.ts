@@ -95,9 +95,9 @@ function markOf(stage: StageFacts, facts: Facts, finding: Finding): StageDiagnos
 }
 
 /** Before the bottleneck nothing waits where all that admission lets in waits for that: the source is held back instead. */
-function isKeptOut(stage: StageFacts, { stages, window }: Facts, { bottleneck }: Finding): boolean {
+function isKeptOut(stage: StageFacts, { stages, heldBack }: Facts, { bottleneck }: Finding): boolean {
   const holds = stages.findIndex(({ name }) => name === bottleneck)
-  return stages.indexOf(stage) < holds && window.sources.some(({ states }) => states.BLOCKED > MARKED)
+  return heldBack && stages.indexOf(stage) < holds
 }
 
 /** With nothing in the broker a pull that is under way has no input: it waits for it. */

@@ -19,7 +19,6 @@ import type { LearnedLimits, LearnedPool } from './limiter-pool.ts'
 import { checkLimits, type Limits, type PresentLimits } from './limits.ts'
 import type { Partition } from './partition.ts'
 import type { Caller, Slot } from './slots.ts'
-
 import { type EngineSnapshot, takeSnapshot } from './snapshot.ts'
 import type { Write } from './write.ts'
 
@@ -199,6 +198,7 @@ export class Engine {
     for (const [name, limits] of Object.entries(stages ?? {})) this.#call(name).change(limits)
   }
 
+  /** See `Flow.loops`. */
   get loops(): Flow['loops'] {
     return this.#flow.loops
   }

@@ -25,7 +25,7 @@ export interface Places {
 
 export class AsciiText {
   readonly #data: Buffer
-  readonly #at: Places
+  readonly #values: Places
   readonly #bytes: Uint8Array
   readonly #words: Int32Array
   #string = ''
@@ -35,16 +35,16 @@ export class AsciiText {
   #from = 0
   #to = 0
 
-  constructor(data: Buffer, at: Places) {
+  constructor(data: Buffer, values: Places) {
     this.#data = data
-    this.#at = at
+    this.#values = values
     this.#bytes = new Uint8Array(data.buffer)
     this.#words = new Int32Array(data.buffer, 0, data.buffer.byteLength >> 2)
   }
 
   /** The value of a record; null where there is none, or where it is long or not ASCII. Asked for in rising order. */
   read(index: number): string | null {
-    const { places, step, first } = this.#at
+    const { places, step, first } = this.#values
     const from = places[index * step + first] as number
     const bytes = places[index * step + first + 1] as number
     if (bytes < 0 || bytes > STRING_BYTES) return null
@@ -56,7 +56,7 @@ export class AsciiText {
 
   /** Makes a string that begins with this value and has as many of those behind it as fit. */
   #open(index: number, from: number, valueEnd: number): void {
-    const { places, step, first, end } = this.#at
+    const { places, step, first, end } = this.#values
     const data = this.#data
     let to = valueEnd
     let beyondBetween = 0
