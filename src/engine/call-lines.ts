@@ -8,7 +8,7 @@ import type { CallPlan } from '../model/plan.ts'
 import type { LimiterStatus } from '../model/status.ts'
 import { CallLine, type LineReason, type Retry } from './call-line.ts'
 import type { Chunk } from './chunk.ts'
-import type { RowRun } from './fair-queue.ts'
+import type { FairQueue, RowRun } from './fair-queue.ts'
 import type { Item } from './item.ts'
 import type { LimiterPool } from './limiter-pool.ts'
 import type { Partition } from './partition.ts'
@@ -73,13 +73,23 @@ export class CallLines {
   }
 
   push(item: Item, nowMs: number): void {
+    this.#queueFor(item, nowMs).push(item)
+  }
+
+  /** An item that waited for its key. */
+  rejoin(item: Item, nowMs: number): void {
+    this.#queueFor(item, nowMs).rejoin(item)
+  }
+
+  /** Where the caller puts the item. */
+  #queueFor(item: Item, nowMs: number): FairQueue {
     const line = this.#keyOf === null ? (this.#only as CallLine) : this.#line(this.#keyOf(item), nowMs)
     this.#list(line)
-    line.queue.push(item)
     line.records += 1
     if (line.records === 1) this.#countLimit(line)
     this.#queued += 1
     this.#queuedBytes += item.bytes
+    return line.queue
   }
 
   /** A chunk, all of it of one partition. */

@@ -66,7 +66,7 @@ export class CallStage implements Stage, Caller {
     this.#pool = pool
     this.#retries = new Retries(plan.retry, core.nowMs)
     this.#lines = new CallLines(pool, keyOf(plan), this.#retries, core.nowMs)
-    this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#lines.push(item, core.loopMs))
+    this.#lanes = plan.order === 'none' ? null : new Lanes(plan.order, (item) => this.#lines.rejoin(item, core.loopMs))
     this.#rate = plan.rate && new RateLimit(plan.rate.perSecond, plan.rate.burst)
     this.#meter = new StageMeter(this.#lines.limit(), core.nowMs, core.latencyOf(plan.name))
     this.#timeoutMs = plan.timeoutMs

@@ -69,6 +69,12 @@ export class Chunk {
     return typeof ref === 'number' ? columnAt((this.lot as Lot).columns.bytes, ref) : ref.bytes
   }
 
+  /** Of delivery, within the partition. */
+  sequenceAt(at: number): number {
+    const ref = this.refs[at] as number | Item
+    return typeof ref === 'number' ? (this.lot as Lot).span.firstSequence + ref : ref.sequence
+  }
+
   /** Of the places from `start` up to `end`. */
   bytesIn(start: number, end: number): number {
     const column = this.lot?.columns.bytes

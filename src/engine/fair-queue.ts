@@ -1,9 +1,11 @@
 /**
  * A queue that is fair over partitions: each partition has a line of its own, and they take turns, a few items a
  * turn. So a partition with a deep backlog, or one that was pulled first, does not hold back the others. What comes as
- * a chunk waits as one; each of its rows becomes an item when its turn comes.
+ * a chunk waits as one; each of its rows becomes an item when its turn comes. What waited for its key goes ahead of all
+ * that came after it: the records of a frequent key, which follow one another, do not queue again for each of them.
  */
 import { Chunk } from './chunk.ts'
+import { Heap } from './heap.ts'
 import type { Item } from './item.ts'
 import type { Partition } from './partition.ts'
 import { Ring } from './ring.ts'
@@ -21,14 +23,25 @@ export interface RowRun {
 /** What waits of one partition. */
 class Line {
   readonly waiting = new Ring<Item | Chunk>()
-  /** How many places of the first, if it is a chunk, have been taken. */
+  /** Those that waited for their keys. */
+  readonly rejoined = new Heap<Item>(({ sequence }) => sequence)
+  /** How many places of the first that waits, if it is a chunk, have been taken. */
   #taken = 0
 
   get isEmpty(): boolean {
-    return this.waiting.size === 0
+    return this.waiting.size === 0 && this.rejoined.size === 0
+  }
+
+  /** Of what waits first. */
+  #sequence(): number {
+    const first = this.waiting.peek()
+    if (first === undefined) return Number.POSITIVE_INFINITY
+    return first instanceof Chunk ? first.sequenceAt(this.#taken) : first.sequence
   }
 
   shift(spare: Item | null): Item {
+    const rejoined = this.rejoined.peek()
+    if (rejoined !== undefined && rejoined.sequence < this.#sequence()) return this.rejoined.pop() as Item
     const first = this.waiting.peek() as Item | Chunk
     if (!(first instanceof Chunk)) return this.waiting.shift() as Item
     const item = first.itemAt(this.#taken, spare)
@@ -42,16 +55,27 @@ class Line {
 
   /** Up to `most` rows of the first chunk; null when an item is first, or what is to be looked at one by one. */
   shiftRows(most: number): RowRun | null {
-    const chunk = this.waiting.peek() as Item | Chunk
+    const chunk = this.waiting.peek()
     if (!(chunk instanceof Chunk) || chunk.hasFenced) return null
     const start = this.#taken
-    const end = Math.min(chunk.length, start + most)
+    const end = this.#firstAfterRejoined(chunk, start, Math.min(chunk.length, start + most))
+    if (end === start) return null
     this.#taken = end
     if (end === chunk.length) {
       this.waiting.shift()
       this.#taken = 0
     }
     return { chunk, start, end, bytes: chunk.bytesIn(start, end) }
+  }
+
+  /** The first place from `start` up to `end` that comes after an item that rejoined; `end` when none does. */
+  #firstAfterRejoined(chunk: Chunk, start: number, end: number): number {
+    const rejoined = this.rejoined.peek()
+    if (rejoined === undefined) return end
+    const { sequence } = rejoined
+    let at = start
+    while (at < end && chunk.sequenceAt(at) <= sequence) at += 1
+    return at
   }
 
   /** Takes out all that waits, as items. */
@@ -78,25 +102,30 @@ export class FairQueue {
   }
 
   push(item: Item): void {
-    this.#add(item.partition.index, item, 1, item.bytes)
+    this.#add(item.partition.index, 1, item.bytes).waiting.push(item)
+  }
+
+  /** An item that waited for its key: it takes the place that it would have had in its partition's line. */
+  rejoin(item: Item): void {
+    this.#add(item.partition.index, 1, item.bytes).rejoined.push(item)
   }
 
   /** A chunk, all of it of one partition. */
   pushChunk(chunk: Chunk, partition: Partition): void {
-    this.#add(partition.index, chunk, chunk.length, chunk.bytes)
+    if (chunk.length > 0) this.#add(partition.index, chunk.length, chunk.bytes).waiting.push(chunk)
   }
 
-  #add(partition: number, what: Item | Chunk, records: number, bytes: number): void {
-    if (records === 0) return
+  /** The partition's line, where the caller puts what has so many records. */
+  #add(partition: number, records: number, bytes: number): Line {
     let line = this.#lines.get(partition)
     if (line === undefined) {
       line = new Line()
       this.#lines.set(partition, line)
     }
     if (line.isEmpty) this.#turns.push(line)
-    line.waiting.push(what)
     this.#size += records
     this.#bytes += bytes
+    return line
   }
 
   /** The next in turn; a row becomes the `spare` item, if there is one. */

@@ -9,15 +9,15 @@ import type { HeadgateError } from '../model/errors.ts'
 import type { RetryPlan } from '../model/plan.ts'
 import { retryAfterOf } from './attempt.ts'
 import type { CallLine, Retry } from './call-line.ts'
+import { dueAt, Heap } from './heap.ts'
 import type { Item } from './item.ts'
-import { TimerHeap } from './timer-heap.ts'
 
 const TIMEOUT_COST = 2
 
 export class Retries {
   readonly #plan: RetryPlan
   readonly #budget: RetryBudget
-  readonly #backoff = new TimerHeap<Retry>()
+  readonly #backoff = new Heap<Retry>(dueAt)
   #bytes = 0
   #successes = 0
   /** What those of them that were retries had paid. */

@@ -16,13 +16,13 @@ import { ChunkQueue } from './chunk-queue.ts'
 import type { Writer } from './commands.ts'
 import type { Core } from './core.ts'
 import { deadLetterOf } from './dead-letter.ts'
+import { dueAt, Heap } from './heap.ts'
 import { DEAD_LETTERED, type Item, isFenced, RETURNED, WRITTEN } from './item.ts'
 import { Lanes } from './lanes.ts'
 import { type Place, place } from './place.ts'
 import { miscounted, rejected } from './sink-error.ts'
 import type { Stage } from './stage.ts'
 import { StageMeter } from './stage-meter.ts'
-import { TimerHeap } from './timer-heap.ts'
 import { type SinkSide, TransactedWrites } from './transacted-writes.ts'
 import { waitForRecords } from './waits.ts'
 import { Write } from './write.ts'
@@ -47,7 +47,7 @@ export class SinkStage implements Stage, Writer {
   readonly #role: SinkRole
   readonly #queue = new ChunkQueue()
   readonly #lanes: Lanes | null
-  readonly #again = new TimerHeap<Again>()
+  readonly #again = new Heap<Again>(dueAt)
   readonly #writes = new Set<Write>()
   readonly #meter: StageMeter
   readonly #limit: number

@@ -2,8 +2,9 @@
  * An engine in virtual time against a modelled downstream: a source, endless unless `records` says how many it has,
  * servers that work in the order of arrival, and a sink that is always ready. For tests of how calls are limited.
  */
+
+import { dueAt, Heap } from '../../src/engine/heap.ts'
 import type { Slot } from '../../src/engine/slots.ts'
-import { TimerHeap } from '../../src/engine/timer-heap.ts'
 import type { RecordBatch } from '../../src/model/connector.ts'
 import type { Plan } from '../../src/model/plan.ts'
 import { NO_HEADERS } from '../../src/model/record.ts'
@@ -39,7 +40,7 @@ interface Event {
 export class Drive {
   readonly hand: Hand
   readonly #downstream: Downstream
-  readonly #events = new TimerHeap<Event>()
+  readonly #events = new Heap<Event>(dueAt)
   #offset = 0
   /** The source has so many; what is added later is pulled then. */
   records = Number.POSITIVE_INFINITY

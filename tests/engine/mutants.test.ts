@@ -163,7 +163,8 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the failed records of a partly written batch are forgotten (redpanda-data/connect#4009)',
-    caught: /promise 1/,
+    // Stored progress covers one of them, or what follows it in its key is stored.
+    caught: /promise [19]/,
     run: () =>
       broken(
         SinkStage,

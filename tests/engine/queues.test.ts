@@ -1,15 +1,15 @@
-/** The queues that items wait in: ring, timer heap, fair queue, chunk queue and lanes, each against a naive array. */
+/** The queues that items wait in: ring, heap, fair queue, chunk queue and lanes, each against a naive array. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Chunk } from '../../src/engine/chunk.ts'
 import { ChunkQueue } from '../../src/engine/chunk-queue.ts'
 import { FairQueue, type RowRun } from '../../src/engine/fair-queue.ts'
+import { dueAt, Heap } from '../../src/engine/heap.ts'
 import { Item, isStarted, leaveLanes } from '../../src/engine/item.ts'
 import { Lanes } from '../../src/engine/lanes.ts'
 import type { Lot } from '../../src/engine/lot.ts'
 import { Outbox } from '../../src/engine/outbox.ts'
 import { Ring } from '../../src/engine/ring.ts'
-import { TimerHeap } from '../../src/engine/timer-heap.ts'
 import { newItem, newKeyedRows, newPartition, newRows } from './items.ts'
 
 describe('the ring', () => {
@@ -43,11 +43,11 @@ describe('the ring', () => {
   })
 })
 
-describe('the timer heap', () => {
+describe('the heap', () => {
   test('hands out what is due first, also after some were taken out', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 50 })), fc.integer({ min: 2, max: 5 }), (times, divisor) => {
-        const heap = new TimerHeap<{ dueMs: number }>()
+        const heap = new Heap(dueAt)
         for (const dueMs of times) heap.push({ dueMs })
         heap.retain(({ dueMs }) => dueMs % divisor !== 0)
         const model = times.filter((dueMs) => dueMs % divisor !== 0).sort((a, b) => a - b)
@@ -87,6 +87,35 @@ describe('the fair queue', () => {
     }
     expect(before).toBeLessThanOrEqual(32)
     expect(queue.size).toBe(256 - before)
+  })
+
+  test('an item that waited for its key goes ahead of what came after it, and not of what came before', () => {
+    const queue = new FairQueue()
+    const partition = newPartition()
+    queue.pushChunk(newRows(partition, 0, 4), partition)
+    queue.push(newItem(partition, 7))
+    queue.pushChunk(newRows(partition, 10, 3), partition)
+    for (const offset of [11.5, 5, 2.5, 20, 3.5]) queue.rejoin(newItem(partition, offset))
+    const order: number[] = []
+    while (queue.size > 0) {
+      const rows = queue.shiftRows(10)
+      if (rows === null) order.push((queue.shift() as Item).sequence)
+      else order.push(...(rows.chunk.values.slice(rows.start, rows.end) as number[]))
+    }
+    expect(order).toEqual([0, 1, 2, 2.5, 3, 3.5, 5, 7, 10, 11, 11.5, 12, 20])
+  })
+
+  test('and is taken out with the others when its partition is given up', () => {
+    const queue = new FairQueue()
+    const [kept, gone] = [newPartition('kept', 0), newPartition('gone', 1)]
+    for (const partition of [kept, gone]) {
+      queue.push(newItem(partition, 1))
+      queue.rejoin(newItem(partition, 0))
+    }
+    const dropped = queue.purge(({ partition }) => partition === gone)
+    expect(dropped.map(({ sequence }) => sequence).sort()).toEqual([0, 1])
+    expect([queue.size, queue.bytes]).toEqual([2, 20])
+    expect([queue.shift()?.sequence, queue.shift()?.sequence, queue.shift()]).toEqual([0, 1, undefined])
   })
 
   test('gives rows of a partition that is no longer ours one by one', () => {

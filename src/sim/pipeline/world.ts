@@ -6,8 +6,8 @@
 import { SeededRandom } from '../../control/random.ts'
 import type { Command } from '../../engine/commands.ts'
 import { Engine } from '../../engine/engine.ts'
+import { dueAt, Heap } from '../../engine/heap.ts'
 import type { Slot } from '../../engine/slots.ts'
-import { TimerHeap } from '../../engine/timer-heap.ts'
 import type { Credit } from '../../model/connector.ts'
 import { HeadgateError } from '../../model/errors.ts'
 import type { Status } from '../../model/status.ts'
@@ -38,7 +38,7 @@ export class PipelineWorld {
   readonly #service: Service
   readonly #noise: SeededRandom
   readonly #onStatus: (status: Status, world: PipelineWorld) => void
-  readonly #events = new TimerHeap<Event>()
+  readonly #events = new Heap<Event>(dueAt)
   #activeMs = 0
   #cpuMs = 0
   #gcMs = 0

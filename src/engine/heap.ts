@@ -1,10 +1,12 @@
-/** A binary min-heap of things that are due at a time. Equal times keep no order. */
-export interface Due {
-  readonly dueMs: number
-}
-
-export class TimerHeap<T extends Due> {
+/** A binary min-heap: the entry of the lowest rank first. Equal ranks keep no order. */
+export class Heap<T> {
+  readonly #rankOf: (entry: T) => number
   readonly #heap: T[] = []
+
+  /** The rank of an entry must not change while it is in the heap. */
+  constructor(rankOf: (entry: T) => number) {
+    this.#rankOf = rankOf
+  }
 
   get size(): number {
     return this.#heap.length
@@ -16,10 +18,11 @@ export class TimerHeap<T extends Due> {
 
   push(entry: T): void {
     const heap = this.#heap
+    const rank = this.#rankOf(entry)
     let at = heap.push(entry) - 1
     while (at > 0) {
       const parent = (at - 1) >> 1
-      if ((heap[parent] as T).dueMs <= entry.dueMs) break
+      if (this.#rankAt(parent) <= rank) break
       heap[at] = heap[parent] as T
       at = parent
     }
@@ -31,12 +34,13 @@ export class TimerHeap<T extends Due> {
     const top = heap[0]
     const last = heap.pop()
     if (top === undefined || last === undefined || heap.length === 0) return top
+    const rank = this.#rankOf(last)
     let at = 0
     for (;;) {
       let child = at * 2 + 1
       if (child >= heap.length) break
-      if (child + 1 < heap.length && (heap[child + 1] as T).dueMs < (heap[child] as T).dueMs) child += 1
-      if ((heap[child] as T).dueMs >= last.dueMs) break
+      if (child + 1 < heap.length && this.#rankAt(child + 1) < this.#rankAt(child)) child += 1
+      if (this.#rankAt(child) >= rank) break
       heap[at] = heap[child] as T
       at = child
     }
@@ -48,4 +52,17 @@ export class TimerHeap<T extends Due> {
     const entries = this.#heap.splice(0)
     for (const entry of entries) if (keep(entry)) this.push(entry)
   }
+
+  #rankAt(at: number): number {
+    return this.#rankOf(this.#heap[at] as T)
+  }
+}
+
+export interface Due {
+  readonly dueMs: number
+}
+
+/** The rank of what is due at a time: the earliest first. */
+export function dueAt({ dueMs }: Due): number {
+  return dueMs
 }
