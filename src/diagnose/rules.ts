@@ -12,7 +12,7 @@ import type { Finding } from './finding.ts'
 import { outageFinding } from './outage.ts'
 import { FEW_RECORDS, stageFindings } from './rules-stage.ts'
 import { slowestMs, stillFinding } from './still.ts'
-import { CLEARLY_BINDING, explainsItself, HEAP_FULL, isAtEase, LOOP_BUSY } from './thread.ts'
+import { boundsPace, CLEARLY_BINDING, explainsItself, HEAP_FULL, isAtEase, LOOP_BUSY } from './thread.ts'
 
 const LEAST_CPU_PER_BUSY = 0.75
 const MUCH_GARBAGE = 0.25
@@ -23,7 +23,7 @@ const LEAST_BINDING = 0.3
 export function findingsOf(facts: Facts): Finding[] {
   const still = outageFinding(facts) ?? stillFinding(facts)
   if (still !== null) return [still]
-  if (!facts.behind) return []
+  if (!facts.behind) return boundsPace(facts) ? [...processFindings(facts)] : []
   const stage = bindingStage(facts)
   const ofStage = stage === null ? [] : stageFindings(facts, stage)
   const ofProcess = [...processFindings(facts)]

@@ -22,6 +22,9 @@ const HARDLY_STRETCHED = 1.08
 /** Of the time: a stage that holds back for so much of it is full. */
 export const CLEARLY_BINDING = 0.6
 
+/** Of the time: a source that is without input for longer delivers all that there is. */
+const HARDLY_WITHOUT_INPUT = 0.1
+
 /** Kinds that rest on how long calls take, or on how many get done in a slot or a connection. */
 const OF_SLOTS: ReadonlySet<CauseKind> = new Set([
   'downstream-latency', 'downstream-saturated', 'small-batches', 'slow-sink', 'pool-wait',
@@ -61,6 +64,12 @@ function bringsMore(facts: Facts, stage: StageFacts, kind: CauseKind): boolean {
   // A busy thread makes calls look queued: only what it does not explain is a queue of the downstream's.
   if (kind === 'downstream-saturated' && (quietMs === null || ownMs < CLEARLY_QUEUEING * quietMs)) return false
   return threadRoom(facts, sparedByFullBatches(facts)) > (stage.stretch * (stage.ownMs ?? 0)) / ownMs
+}
+
+/** Whether the thread takes all that a source would deliver, of which nobody knows how much waits there. */
+export function boundsPace({ backlog, sources, window }: Facts): boolean {
+  const delivers = sources.some(({ states }) => states.NO_INPUT < HARDLY_WITHOUT_INPUT)
+  return backlog === null && window.process.loop > LOOP_BUSY && delivers
 }
 
 /** The thread keeps no answer waiting for long. */
