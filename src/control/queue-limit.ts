@@ -25,7 +25,7 @@ const RESUME = 0.9
 /** A baseline of fewer calls is not relied upon; `LEAST_LOW` of them can lower it. */
 const FEW = 32
 const LEAST_LOW = 8
-/** Fewer are no reason to stop a climb that has hardly begun: one fast call would hold the limit down for good. */
+/** While it rests on fewer, slower rounds join it and end no climb: one fast call would hold the limit down for good. */
 const FEW_FIRST = 8
 /** A baseline that was raised so recently is raised again only where all clients probe. */
 const RAISE_AGAIN_MS = 30_000
@@ -169,7 +169,7 @@ export class QueueLimit extends LimitState {
         if (verdict === 'grow') this.holds(nowMs)
         this.#beginRound(nowMs, verdict === 'again')
       } else {
-        if (this.#resumeTo === 0 && (rise <= error || baseline.n < FEW)) baseline.pool(sample)
+        if (this.#resumeTo === 0 && (rise <= error || baseline.n < FEW_FIRST)) baseline.pool(sample)
         this.#grow(nowMs)
       }
     }
