@@ -27,6 +27,25 @@ describe('the controller finds the limit', () => {
     expect(toy.controller.snapshot().baselineMs).toBeLessThan(56)
   })
 
+  test('a round of the climb that is slower, as the calls of others make it, is not taken for what calls take', () => {
+    const controller = new Controller({ max: 512 }, 0)
+    let nowMs = 0
+    let sent = 0
+    while (controller.limit < 32) {
+      const permits: unknown[] = []
+      while (controller.admit(nowMs) === 0) permits.push(controller.sent(nowMs))
+      const usualMs = permits.length > 8 ? 62 : 50
+      // Every other call takes 0.7 of that, the others as many times as long.
+      const calls = permits.map((permit) => ({ permit, endMs: nowMs + usualMs * (sent++ % 2 === 1 ? 0.7 : 1 / 0.7) }))
+      for (const { permit, endMs } of calls.sort((one, other) => one.endMs - other.endMs)) {
+        controller.settled(permit, endMs, OK)
+        nowMs = endMs
+      }
+      expect(nowMs).toBeLessThan(2000)
+    }
+    expect(controller.snapshot().baselineMs).toBeCloseTo(50)
+  })
+
   test('it follows a drop of capacity down and its return up', () => {
     const toy = started()
     toy.run(10_000)
