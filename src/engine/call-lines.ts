@@ -81,7 +81,7 @@ export class CallLines {
     this.#queueFor(item, nowMs).rejoin(item)
   }
 
-  /** Where the caller puts the item. */
+  /** Counts the item, and gives the queue of its line for the caller to put it into. */
   #queueFor(item: Item, nowMs: number): FairQueue {
     const line = this.#keyOf === null ? (this.#only as CallLine) : this.#line(this.#keyOf(item), nowMs)
     this.#list(line)

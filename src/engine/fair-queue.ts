@@ -102,21 +102,21 @@ export class FairQueue {
   }
 
   push(item: Item): void {
-    this.#add(item.partition.index, 1, item.bytes).waiting.push(item)
+    this.#lineFor(item.partition.index, 1, item.bytes).waiting.push(item)
   }
 
   /** An item that waited for its key: it takes the place that it would have had in its partition's line. */
   rejoin(item: Item): void {
-    this.#add(item.partition.index, 1, item.bytes).rejoined.push(item)
+    this.#lineFor(item.partition.index, 1, item.bytes).rejoined.push(item)
   }
 
   /** A chunk, all of it of one partition. */
   pushChunk(chunk: Chunk, partition: Partition): void {
-    if (chunk.length > 0) this.#add(partition.index, chunk.length, chunk.bytes).waiting.push(chunk)
+    if (chunk.length > 0) this.#lineFor(partition.index, chunk.length, chunk.bytes).waiting.push(chunk)
   }
 
-  /** The partition's line, where the caller puts what has so many records. */
-  #add(partition: number, records: number, bytes: number): Line {
+  /** Counts so many records, and gives the line of their partition for the caller to put them into. */
+  #lineFor(partition: number, records: number, bytes: number): Line {
     let line = this.#lines.get(partition)
     if (line === undefined) {
       line = new Line()

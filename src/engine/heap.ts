@@ -58,11 +58,7 @@ export class Heap<T> {
   }
 }
 
-export interface Due {
-  readonly dueMs: number
-}
-
 /** The rank of what is due at a time: the earliest first. */
-export function dueAt({ dueMs }: Due): number {
+export function dueAt({ dueMs }: { readonly dueMs: number }): number {
   return dueMs
 }

@@ -2,7 +2,6 @@
  * An engine in virtual time against a modelled downstream: a source, endless unless `records` says how many it has,
  * servers that work in the order of arrival, and a sink that is always ready. For tests of how calls are limited.
  */
-
 import { dueAt, Heap } from '../../src/engine/heap.ts'
 import type { Slot } from '../../src/engine/slots.ts'
 import type { RecordBatch } from '../../src/model/connector.ts'
