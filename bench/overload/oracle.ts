@@ -4,7 +4,7 @@
  * one client with the whole backlog, also where the scenario has several.
  *
  * The best limit is the smallest that reaches 99 % of the most that any limit reaches with at most .5 % of waste:
- * everything beyond only makes calls wait in the downstream.
+ * everything beyond only makes calls wait in the downstream. What a broken replica wastes, every limit wastes.
  */
 import { RateLimit } from '../../src/control/rate.ts'
 import type { RunRecord } from '../../src/sim/record.ts'
@@ -119,7 +119,7 @@ function search(phase: Phase, timeoutMs: number | undefined): Setting {
   if (phase.outage !== undefined) return { limit: 0, perSecond: Number.POSITIVE_INFINITY }
   const { cold: _, quota, ...lasting } = phase
   const serviceMs = lasting.service.meanMs
-  const filled = lasting.servers * (1 + meanRttMs(lasting) / serviceMs)
+  const filled = lasting.servers * (1 + (meanRttMs(lasting) + hungMs(lasting, timeoutMs)) / serviceMs)
   const unbound = closeIn(filled, (limit) => tryOut(lasting, { limit, perSecond: Number.POSITIVE_INFINITY }, timeoutMs))
   if (quota === undefined) return setting(unbound)
   // What is granted is at most the quota; a limit alone may be the better way to stay below it.
@@ -181,11 +181,17 @@ function tryOut(conditions: Conditions, candidate: Setting, timeoutMs: number | 
   const phases = [warm, { ...warm, name: 'measured', durationMs }]
   const scenario: Scenario = { name: 'search', phases, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
   const measured = simulate(scenario, SEARCH_SEED, () => new OracleGate(candidate)).phase
-  return { ...candidate, goodput: measured.perSecond, wasted: measured.wastedShare }
+  const broken = conditions.broken?.share ?? 0
+  return { ...candidate, goodput: measured.perSecond, wasted: Math.max(0, measured.wastedShare - broken) }
 }
 
 function meanRttMs({ network }: Conditions): number {
   return network.walk === undefined ? network.rttMs : (network.walk.minMs + network.walk.maxMs) / 2
+}
+
+/** For how long calls that a broken replica never answers hold their places, for each call that is served. */
+function hungMs({ broken }: Conditions, timeoutMs = 0): number {
+  return broken?.by === 'hang' ? (broken.share / (1 - broken.share)) * timeoutMs : 0
 }
 
 /** So much spread that a few thousand calls say little. */

@@ -54,6 +54,8 @@ function outage(kind: 'refuse' | 'hang' | 'reset', attempts: number): Trial {
 
 const spread = (cv: number): Partial<Conditions> => ({ service: { kind: 'lognormal', meanMs: 50, cv } })
 const cold: Goals = { goodput: 0.95, p99: 1.1, waste: 0.001, recoveryMs: 5 * SECOND }
+/** The share that is wasted in any case, and a tenth of it. */
+const replica: Goals = { p99: 1.1, waste: 0.11 }
 const thrash: Goals = { goodput: 0.95, p99: 1.1, waste: 0.001 }
 
 export const TRIALS: readonly Trial[] = [
@@ -112,6 +114,14 @@ export const TRIALS: readonly Trial[] = [
   outage('refuse', 30),
   outage('hang', 15),
   outage('reset', 30),
+  change('one replica of ten refuses', {}, { broken: { share: 0.1, by: 'refuse' } }, { ...replica, goodput: 0.92 }),
+  change(
+    'one replica of ten hangs, 1 s timeout',
+    {},
+    { broken: { share: 0.1, by: 'hang' } },
+    { ...replica, goodput: 0.85 },
+    { timeoutMs: SECOND, afterMs: 3 * MINUTE },
+  ),
   steady('4 clients', {}, { goodput: 0.98, p99: 1.15, waste: 0.001, jain: 0.85 }, { clients: 4 }),
   steady('12 clients', {}, { goodput: 0.98, p99: 2.5, waste: 0.001, jain: 0.85 }, { clients: 12 }),
 ]

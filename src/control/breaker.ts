@@ -1,11 +1,13 @@
 /**
  * A circuit breaker for one downstream. It opens when at least half of the last twenty outcomes (ten at the least)
- * were failures of the downstream, lets one call through after a growing pause, and closes when that call succeeds.
+ * were failures of the downstream, and more than chance makes of what fails at all times, lets one call through after a growing pause, and closes when that call succeeds.
  * While it is open the stage starts nothing: no attempt is burnt and the backlog waits in the source.
  */
 const WINDOW = 20
 const MINIMUM_OUTCOMES = 10
 const FAILURE_SHARE = 0.5
+/** Above the share that fails at all times by so many standard errors is more than chance. */
+const ERRORS = 6
 const BASE_OPEN_MS = 500
 const MAX_OPEN_MS = 5000
 
@@ -49,12 +51,17 @@ export class Breaker {
     else this.#record(0)
   }
 
-  /** `uniform` is drawn from [0, 1) and spreads the reopening of many clients by ± 20 %. */
-  failed(nowMs: number, uniform: number): void {
+  /**
+   * `uniform` is drawn from [0, 1) and spreads the reopening of many clients by ± 20 %; `background` is the share of
+   * calls that fails at all times.
+   */
+  failed(nowMs: number, uniform: number, background = 0): void {
     if (this.#state === 'open') return
     if (this.#state === 'closed') {
       this.#record(1)
-      if (this.#seen < MINIMUM_OUTCOMES || this.#failures < this.#seen * FAILURE_SHARE) return
+      const seen = this.#seen
+      const usual = background * seen + ERRORS * Math.sqrt(background * (1 - background) * seen)
+      if (seen < MINIMUM_OUTCOMES || this.#failures < Math.max(seen * FAILURE_SHARE, Math.min(seen, usual))) return
     }
     this.open(nowMs, uniform)
   }

@@ -304,8 +304,7 @@ export class Controller implements Limiter {
 
   #timedOut(sequence: number, sentMs: number, tookMs: number, now: number): void {
     if (this.#breaker.state === 'closed') {
-      this.#queue.timedOut(sequence, now)
-      this.#queue.measured(sequence, now, logMs(tookMs), this.#clock.aheadMs)
+      this.#queue.timedOut(sequence, now, logMs(tookMs), this.#clock.aheadMs)
       // Nothing has been heard of any call since this one was sent: that is an outage, not a slow call.
       this.#silentTimeouts = sentMs > this.#lastSuccessSentMs ? this.#silentTimeouts + 1 : 0
       if (this.#silentTimeouts >= SILENT_TIMEOUTS) {
@@ -313,6 +312,8 @@ export class Controller implements Limiter {
         this.#breaker.open(now, this.#random())
         return
       }
+      // It was answered since: of a broken replica's calls, many time out at once after a burst.
+      if (this.#silentTimeouts === 0) return
     }
     this.#downstreamFailed(sequence, now)
   }
@@ -337,7 +338,7 @@ export class Controller implements Limiter {
 
   #downstreamFailed(sequence: number, now: number): void {
     if (this.#breaker.state === 'closed' || sequence === this.#probeSequence) {
-      this.#breaker.failed(now, this.#random())
+      this.#breaker.failed(now, this.#random(), this.#queue.background)
     }
   }
 

@@ -35,7 +35,7 @@ export class LimitState {
   protected readonly cohort = new Cohort()
   protected readonly measures = new Measures()
   protected readonly unqueued = new Unqueued()
-  protected readonly failures = new Failures()
+  protected readonly failures: Failures
   protected readonly experiment = new Experiment(this.cohort, this.measures)
   protected readonly restores = new Restores()
   protected readonly regain = new Regain()
@@ -60,6 +60,7 @@ export class LimitState {
 
   constructor(options: QueueLimitOptions, nowMs: number) {
     this.options = options
+    this.failures = new Failures(options.min)
     this.aim = new Aim(options.queue, this.measures, this.unqueued, this.baseline, this.experiment)
     this.exact = options.initial
     this.limit = whole(options.initial)
@@ -81,6 +82,11 @@ export class LimitState {
   /** The same as an arithmetic mean, if the logarithms are normally distributed. */
   get meanMs(): number {
     return this.usualMs * Math.exp(this.measures.variance / 2)
+  }
+
+  /** The share of calls that fail whatever the load is. */
+  get background(): number {
+    return this.failures.background
   }
 
   /** The last limit that was seen to work. */

@@ -33,6 +33,9 @@ export class Measures {
   /** Most calls that were in flight at once. */
   peak = 0
   readonly #variance = new Variance(FIRST_VARIANCE, FIRST_FREEDOM, LEAST_VARIANCE)
+  /** Since when the window counts, and a usual duration when it began. */
+  #windowMs = 0
+  #usualMs = 1
   #sends = 0
   #full = 0
   /** Calls that were sent at this very moment: they found the limit full if the last of them did. */
@@ -41,10 +44,17 @@ export class Measures {
 
   restart(): void {
     this.fastN = 0
-    this.restartWindow()
+    this.#restartWindow()
   }
 
-  restartWindow(): void {
+  /** The window counts what settles once `skip` usual durations have passed. */
+  beginWindow(nowMs: number, skip: number, usualMs: number): void {
+    this.#restartWindow()
+    this.#usualMs = usualMs
+    this.#windowMs = nowMs + skip * usualMs
+  }
+
+  #restartWindow(): void {
     this.window.reset()
     this.#sends = 0
     this.#full = 0
@@ -70,17 +80,22 @@ export class Measures {
     this.fast += (value - this.fast) / Math.min(this.fastN, Math.max(8, limit / 2))
   }
 
+  settledInWindow(value: number, nowMs: number): void {
+    if (nowMs >= this.#windowMs) this.window.add(value)
+  }
+
   get isSaturated(): boolean {
     return this.#full >= SATURATED * this.#sends
   }
 
   /** Long enough for a mean that is good to five percent, within bounds in time. */
-  isWindowDone(limit: number, lastedMs: number, typicalMs: number): boolean {
+  isWindowDone(limit: number, nowMs: number): boolean {
     const { n } = this.window
-    if (n < (limit < 4 ? 4 : 8) || lastedMs < 0.8 * typicalMs) return false
+    const lastedMs = nowMs - this.#windowMs
+    if (n < (limit < 4 ? 4 : 8) || lastedMs < 0.8 * this.#usualMs) return false
     // With few calls in flight a step of one is a large one, and needs no more accuracy than that.
     const accuracy = Math.max(ACCURACY, 0.25 / limit)
-    return n >= this.variance / (accuracy * accuracy) || lastedMs >= MOST_DURATIONS * typicalMs
+    return n >= this.variance / (accuracy * accuracy) || lastedMs >= MOST_DURATIONS * this.#usualMs
   }
 
   /** What the latest calls took, and how much they vary. */

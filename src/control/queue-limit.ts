@@ -19,7 +19,9 @@ const CLEAN = 0.1
 const MOST_BRAKES = 3
 /** A brake gives throughput away: it answers soon rather than exactly. */
 const BRAKE = { accuracy: 0.14, turns: 2 }
-const DEEP_TURNS = 2
+const DEEP = { cut: 0.4, turns: 2 }
+/** The factor of a climb from a limit that has stood. */
+const CLIMB_ON = 1.4
 /** A climb back ends at this share of what held before. */
 const RESUME = 0.9
 /** A baseline of fewer calls is not relied upon; `LEAST_LOW` of them can lower it. */
@@ -29,13 +31,8 @@ const LEAST_LOW = 8
 const FEW_FIRST = 8
 /** A baseline that was raised so recently is raised again only where all clients probe. */
 const RAISE_AGAIN_MS = 30_000
-const DEEP_CUT = 0.4
 
 export class QueueLimit extends LimitState {
-  /** The track window counts what settles from here on. */
-  #fromMs = 0
-  /** A usual duration when the window began. */
-  #usualMs = 1
   #growth = 2
   #resumeTo = 0
   #again = false
@@ -48,7 +45,6 @@ export class QueueLimit extends LimitState {
 
   constructor(options: QueueLimitOptions, nowMs: number) {
     super(options, nowMs)
-    this.#fromMs = nowMs
     this.#beginRound(nowMs)
   }
 
@@ -59,24 +55,31 @@ export class QueueLimit extends LimitState {
     if (isFair && sequence >= this.validFrom) this.measures.settled(value, this.exact)
     if (this.phase === 'slow-start') this.cohort.settled(sequence, value)
     else if (this.phase !== 'track') this.experiment.measured(sequence, nowMs, value)
-    else if (isFair && nowMs >= this.#fromMs) this.measures.window.add(value)
+    else if (isFair) this.measures.settledInWindow(value, nowMs)
     this.step(nowMs)
   }
 
   /** The downstream refused a call because it is too busy (503). */
   refused(sequence: number, nowMs: number): void {
     this.cohort.dropped(sequence)
-    this.#failureCut(this.failures.refused(sequence, this.exact, this.measures.inFlight, nowMs), nowMs)
+    this.#failuresAsk(this.failures.refused(sequence, this.exact, this.measures.inFlight, nowMs), nowMs)
   }
 
-  /** A call took longer than it may. */
-  timedOut(sequence: number, nowMs: number): void {
-    this.#failureCut(this.failures.timedOut(sequence, this.exact), nowMs)
+  /** A call took longer than it may: `value` is a bound of what it takes. */
+  timedOut(sequence: number, nowMs: number, value: number, aheadMs: number): void {
+    this.#failuresAsk(this.failures.timedOut(sequence, this.exact, nowMs), nowMs)
+    // Where some time out whatever the load is, that is no latency.
+    if (this.failures.explainsTimeouts) this.cohort.dropped(sequence)
+    else this.measured(sequence, nowMs, value, aheadMs)
   }
 
-  #failureCut(limit: number, nowMs: number): void {
+  #failuresAsk(limit: number, nowMs: number): void {
     if (limit === 0) return
     this.failures.restart(this.sequence + 1)
+    if (limit > this.exact) {
+      this.#climb(limit, CLIMB_ON, nowMs)
+      return
+    }
     this.regain.fell(this.exact, nowMs, this.typicalMs())
     this.#track(limit, nowMs)
     if (!Number.isFinite(this.schedule.dueMs)) this.restartSchedule(nowMs)
@@ -87,7 +90,7 @@ export class QueueLimit extends LimitState {
     const before = Math.max(this.good, 1)
     this.#resumeTo = RESUME * before
     this.regain.fell(before, nowMs, this.typicalMs())
-    this.failures.restart(this.sequence + 1)
+    this.failures.resume(this.sequence + 1)
     this.#climb(Math.min(4, before / 4), 2, nowMs)
   }
 
@@ -102,7 +105,7 @@ export class QueueLimit extends LimitState {
       case 'track':
         if (this.measures.isAlarm(this.aim.alarm(this.exact), this.baseline, this.exact)) this.#cut('alarm', nowMs)
         else if (nowMs >= this.schedule.dueMs) this.#scheduledProbe(nowMs)
-        else if (this.measures.isWindowDone(this.exact, nowMs - this.#fromMs, this.#usualMs)) this.#windowDone(nowMs)
+        else if (this.measures.isWindowDone(this.exact, nowMs)) this.#windowDone(nowMs)
         return
       case 'brake':
         if (this.isMeasured(nowMs)) this.#braked(nowMs)
@@ -120,7 +123,7 @@ export class QueueLimit extends LimitState {
         else if (this.isOverdue(nowMs)) this.#probeFailed(nowMs)
         return
       case 'waiting':
-        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP_CUT, this.aim.probeAccuracy(this.exact), DEEP_TURNS, nowMs)
+        if (nowMs >= this.#slotMs) this.#lower('deep', DEEP.cut, this.aim.probeAccuracy(this.exact), DEEP.turns, nowMs)
         return
       case 'deep':
         if (this.isMeasured(nowMs)) this.#deepDone(nowMs)
@@ -232,12 +235,9 @@ export class QueueLimit extends LimitState {
     if (isLower) this.validFrom = this.sequence + 1
   }
 
-  /** Counts what settles once `skip` durations have passed. */
   #beginWindow(nowMs: number, skip: number): void {
     this.phaseMs = nowMs
-    this.measures.restartWindow()
-    this.#usualMs = this.typicalMs()
-    this.#fromMs = nowMs + skip * this.#usualMs
+    this.measures.beginWindow(nowMs, skip, this.typicalMs())
   }
 
   #windowDone(nowMs: number): void {
@@ -362,7 +362,7 @@ export class QueueLimit extends LimitState {
     if (this.experiment.stillQueues(this.aim.queue(top) / top)) {
       // Whose queue it is, the baseline may be of it too. Clients that probe together all see this now, and go deeper
       // together.
-      this.#lower('deep', DEEP_CUT, this.aim.probeAccuracy(this.exact), DEEP_TURNS, nowMs)
+      this.#lower('deep', DEEP.cut, this.aim.probeAccuracy(this.exact), DEEP.turns, nowMs)
       return
     }
     // A baseline that falls is right in any case; it rises only where the queue is surely not what is measured.
@@ -394,7 +394,7 @@ export class QueueLimit extends LimitState {
       // As slow with so many fewer: the way has become longer, and as many more calls fit on it. No more than that:
       // clients that met only the queue of one another would take it for a longer way by turns, without end.
       this.#resumeTo = Math.max(top, this.regain.level) * Math.exp(raised)
-      this.#climb(top, 1.4, nowMs)
+      this.#climb(top, CLIMB_ON, nowMs)
     } else this.#track(top * Math.exp(-Math.max(0, fall)) + this.aim.queue(top), nowMs)
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The modelled downstream: servers in front of which calls queue in the order they came, a quota before that, and what
- * goes wrong in real ones: thrash, a cold cache, pauses, outages. It never learns that a client gave a call up: it
+ * goes wrong in real ones: thrash, a cold cache, pauses, outages, a broken replica. It never learns that a client gave a call up: it
  * works on it all the same, and that is what makes a collapse last.
  */
 import { SeededRandom } from '../control/random.ts'
@@ -10,7 +10,7 @@ import { ANSWER, FINISH, OTHERS, PAUSE } from './events.ts'
 import type { Network } from './network.ts'
 import { Quota } from './quota.ts'
 import { NumberRing } from './ring.ts'
-import type { Conditions, Outcome } from './scenario.ts'
+import type { Conditions, Outage, Outcome } from './scenario.ts'
 import { type Sampler, serviceTimeSampler, unitExponential } from './service-time.ts'
 
 const SUCCESS: Outcome = { kind: 'success', status: 200 }
@@ -35,6 +35,7 @@ export class Downstream {
   readonly #serviceRandom: SeededRandom
   readonly #faultRandom: SeededRandom
   readonly #othersRandom: SeededRandom
+  readonly #replicaRandom: SeededRandom
 
   #conditions: Conditions | null = null
   #sample: Sampler = () => 0
@@ -52,6 +53,7 @@ export class Downstream {
     this.#serviceRandom = new SeededRandom(seed ^ 0x5e41c3)
     this.#faultRandom = new SeededRandom(seed ^ 0x0fa175)
     this.#othersRandom = new SeededRandom(seed ^ 0x07e4e5)
+    this.#replicaRandom = new SeededRandom(seed ^ 0x4e911c)
   }
 
   get queued(): number {
@@ -78,9 +80,10 @@ export class Downstream {
   arrive(call: number): void {
     const { nowMs } = this.#agenda
     const conditions = this.#conditions as Conditions
-    if (conditions.outage !== undefined) {
-      if (conditions.outage === 'hang') this.#calls.release(call)
-      else this.#answer(call, conditions.outage === 'refuse' ? UNAVAILABLE : RESET, REFUSAL_MS)
+    const fault = conditions.outage ?? this.#fault(conditions)
+    if (fault !== undefined) {
+      if (fault === 'hang') this.#calls.release(call)
+      else this.#answer(call, fault === 'refuse' ? UNAVAILABLE : RESET, REFUSAL_MS)
     } else if (this.#quota !== null && !this.#quota.take(nowMs)) {
       this.#answer(call, this.#throttled(this.#quota), REFUSAL_MS)
     } else if (this.busy < conditions.servers) {
@@ -90,6 +93,11 @@ export class Downstream {
     } else {
       this.#answer(call, this.#queueFull, REFUSAL_MS)
     }
+  }
+
+  /** What happens to a call that comes to the broken replica; undefined when it comes to another. */
+  #fault({ broken }: Conditions): Outage | undefined {
+    return broken !== undefined && this.#replicaRandom.next() < broken.share ? broken.by : undefined
   }
 
   finish(call: number): void {

@@ -45,6 +45,12 @@ export interface NetworkSpec {
  */
 export type Outage = 'refuse' | 'hang' | 'reset'
 
+/** One replica of several is broken: this share of the calls is answered with 503 at once, or taken and never answered. */
+export interface Broken {
+  readonly share: number
+  readonly by: 'refuse' | 'hang'
+}
+
 /** What holds during a phase, all of it: what a phase does not name is off. */
 export interface Conditions {
   /** Calls served at once. */
@@ -63,6 +69,8 @@ export interface Conditions {
   readonly pauses?: { readonly everyMs: number; readonly lastsMs: number }
   readonly network: NetworkSpec
   readonly outage?: Outage
+  /** `servers` are those of the others. */
+  readonly broken?: Broken
   /** Calls of others that arrive at random and do not slow down. */
   readonly others?: { readonly perSecond: number }
 }

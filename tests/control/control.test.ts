@@ -180,6 +180,18 @@ describe('the breaker', () => {
     expect(mixed.state).toBe('closed')
   })
 
+  test('does not open for a chance run of what fails at all times, and opens when everything fails', () => {
+    const breaker = new Breaker()
+    const failInBackground = (times: number): void => {
+      for (let left = times; left > 0; left -= 1) breaker.failed(0, 0.5, 0.2)
+    }
+    for (let turn = 0; turn < 8; turn += 1) breaker.succeeded()
+    failInBackground(12)
+    expect(breaker.state).toBe('closed')
+    failInBackground(8)
+    expect(breaker.state).toBe('open')
+  })
+
   test('lets one probe through after a pause, closes when it succeeds and waits longer when it fails', () => {
     const breaker = new Breaker()
     fail(breaker, 10)

@@ -54,7 +54,7 @@ describe('the limit from before a fall', () => {
     baseline.set(Math.log(TURN_MS), 100)
     const tries: number[] = []
     for (let nowMs = fromMs; nowMs < toMs; nowMs += 10 * TURN_MS) {
-      measures.restartWindow()
+      measures.restart()
       for (let call = 0; call < 10 * LIMIT; call += 1) measures.window.add(baseline.value + rise)
       if (!regain.isDue(LIMIT, TARGET, measures, baseline, nowMs)) continue
       regain.tried(LIMIT, nowMs, TURN_MS)

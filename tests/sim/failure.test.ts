@@ -53,6 +53,19 @@ describe('refusals', () => {
   })
 })
 
+describe('a broken replica', () => {
+  test.each([
+    ['refuse', '503'],
+    ['hang', 'timeout'],
+  ] as const)('that is said to %s fails its share of the calls, and the others are served', (by, outcome) => {
+    const world = scenario([phase(60 * SECOND, { broken: { share: 0.1, by } })], { timeoutMs: SECOND })
+    const { gates } = runFixed(world, 10)
+    const { [outcome]: failed = 0, '200': served = 0 } = gates[0]?.counts() ?? {}
+    expect(served).toBeGreaterThan(1000)
+    expect(failed / (failed + served)).toBeCloseTo(0.1, 1)
+  })
+})
+
 describe('outages', () => {
   /** Between two ends of service, so that what is in flight then is known. */
   const DOWN_MS = 5011
