@@ -68,7 +68,8 @@ export function checkInteger(where: string, value: unknown, { min, max, unit }: 
   throw unexpected(where, expected, value, meant === null ? '' : `; did you mean ${meant}?`)
 }
 
-function unexpected(where: string, expected: string, value: unknown, hint = ''): HeadgateError {
+/** The error that says where, what was expected and what came. */
+export function unexpected(where: string, expected: string, value: unknown, hint = ''): HeadgateError {
   return new HeadgateError('HG_OPTION_INVALID', `${where}: expected ${expected}, got ${show(value)}${hint}`)
 }
 

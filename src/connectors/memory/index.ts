@@ -2,7 +2,7 @@
  * `headgate/memory`: sources, sinks and a broker-like topic in memory, for tests, examples and benchmarks. Nothing
  * here survives the process.
  */
-import { OptionCheck } from '../../model/option.ts'
+import { OptionCheck, unexpected } from '../../model/option.ts'
 import { SingleSource } from './single-source.ts'
 import { MemorySink, type MemorySinkOptions } from './sink.ts'
 import type { MemorySourceOptions, ValuesSource } from './source.ts'
@@ -23,6 +23,9 @@ export const memory = {
    * Throws `HG_OPTION_INVALID`.
    */
   source<V, T = V>(values: Iterable<V>, options: MemorySourceOptions<V, T> = {}): ValuesSource<V, T> {
+    if (typeof (values as Partial<Iterable<V>> | null)?.[Symbol.iterator] !== 'function') {
+      throw unexpected('memory.source', 'an array or another iterable of values first, then options', values)
+    }
     const check = new OptionCheck('memory.source', options, {
       name: true,
       partitions: true,

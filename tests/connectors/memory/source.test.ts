@@ -148,3 +148,13 @@ test.each([0, 1.5, -1, Number.NaN])('%s partitions are refused', (partitions) =>
     /^memory.source › partitions: expected an integer from 1 to 10,000 \(partitions\), got /,
   )
 })
+
+test.each([
+  [{ records: [1] }, 'an object'],
+  [undefined, 'undefined'],
+  [null, 'null'],
+])('%j is refused as values, and it is said what belongs there', (values, got) => {
+  expect(() => memory.source(values as never)).toThrow(
+    `memory.source: expected an array or another iterable of values first, then options, got ${got}`,
+  )
+})
