@@ -1,6 +1,8 @@
 /**
  * The named scenarios. Most start from the same downstream (40 servers, 50 ms, little spread, 2 ms of network) and
- * change one thing at a known time. The scenarios came before any tuning and are not changed to suit an algorithm.
+ * change one thing at a known time. The scenarios came before any tuning and are not changed to suit an algorithm, but
+ * for those with a broken replica: these came with what Headgate does about it, and the length and the goal of the one
+ * that hangs were set once it was known what is reached.
  *
  * What is fair: a phase counts as a whole, from its first millisecond. The first phase therefore includes the cold
  * start of the algorithm, and a phase after a change the time that it takes to notice; the oracle has the same phase

@@ -84,7 +84,8 @@ export class Controller implements Limiter {
   #longestMs = 0
   #probeSequence = 0
   #probeSentMs = 0
-  #lastSuccessSentMs = Number.NEGATIVE_INFINITY
+  /** When a success was last heard of, of a call that had been sent after the one heard of before. */
+  #answeredMs = Number.NEGATIVE_INFINITY
   #silentTimeouts = 0
   #successes = 0
   #tickMs = Number.NEGATIVE_INFINITY
@@ -284,7 +285,7 @@ export class Controller implements Limiter {
     this.#successes += 1
     this.#quota.succeeded()
     this.#silentTimeouts = 0
-    if (sentMs > this.#lastSuccessSentMs) this.#lastSuccessSentMs = now
+    if (sentMs > this.#answeredMs) this.#answeredMs = now
     if (this.#breaker.state === 'closed') {
       this.#breaker.succeeded()
       this.#queue.succeeded(sequence)
@@ -306,13 +307,13 @@ export class Controller implements Limiter {
     if (this.#breaker.state === 'closed') {
       this.#queue.timedOut(sequence, now, logMs(tookMs), this.#clock.aheadMs)
       // Nothing has been heard of any call since this one was sent: that is an outage, not a slow call.
-      this.#silentTimeouts = sentMs > this.#lastSuccessSentMs ? this.#silentTimeouts + 1 : 0
+      this.#silentTimeouts = sentMs > this.#answeredMs ? this.#silentTimeouts + 1 : 0
       if (this.#silentTimeouts >= SILENT_TIMEOUTS) {
         this.#silentTimeouts = 0
         this.#breaker.open(now, this.#random())
         return
       }
-      // It was answered since: of a broken replica's calls, many time out at once after a burst.
+      // Others were answered meanwhile. A broken replica's calls of one burst time out together: that is no outage.
       if (this.#silentTimeouts === 0) return
     }
     this.#downstreamFailed(sequence, now)

@@ -1,6 +1,6 @@
 /**
  * The share of calls that fail in one way (refused for overload, or timed out), and how much of it the load does not
- * make. Called by `failures.ts`. Invariant: the background rises only when `attribute` says so.
+ * make. Called by `failures.ts`. Invariant: the background is never more than `attribute` said last.
  */
 const WEIGHT = 1 / 64
 /** The background follows the share downwards, so slowly that chance hardly moves it. */
@@ -42,7 +42,7 @@ export class FailureShare {
     return this.#background
   }
 
-  /** The share since `restart`; 0 while few have succeeded. */
+  /** The share of what has settled since `restart`; 0 while few have succeeded. */
   get mean(): number {
     return this.#succeeded < FEW ? 0 : this.#failed / (this.#failed + this.#succeeded)
   }

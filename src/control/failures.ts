@@ -46,9 +46,10 @@ interface Trial {
 }
 
 export class Failures {
+  /** No cut goes below it. */
+  min: number
   readonly #refused = new FailureShare(REFUSED_SHARE)
   readonly #timedOut = new FailureShare(TIMED_OUT_SHARE)
-  readonly #min: number
   #from = 0
   #ceiling = Number.POSITIVE_INFINITY
   #ceilingUntilMs = 0
@@ -60,9 +61,8 @@ export class Failures {
   #waitMs = FIRST_WAIT_MS
   #notBeforeMs = Number.NEGATIVE_INFINITY
 
-  /** `min`: no cut goes below it. */
   constructor(min: number) {
-    this.#min = min
+    this.min = min
   }
 
   /** Only calls from this sequence number on count. */
@@ -133,7 +133,7 @@ export class Failures {
     if (this.#trial !== null) return this.#judged(this.#trial, share, limit, nowMs)
     if (!share.isHigh) return 0
     if (limit > this.#before) this.#before = limit
-    this.#isDown = limit <= Math.max(this.#min, (this.#isDown ? UP : DOWN) * this.#before)
+    this.#isDown = limit <= Math.max(this.min, (this.#isDown ? UP : DOWN) * this.#before)
     const isTrouble = failed >= FEW && failed > MOST_BACKGROUND * known
     if (!this.#isDown || isTrouble) return cut * limit
     if (failed < ENOUGH) return 0

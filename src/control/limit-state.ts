@@ -84,7 +84,7 @@ export class LimitState {
     return this.usualMs * Math.exp(this.measures.variance / 2)
   }
 
-  /** The share of calls that fail whatever the load is. */
+  /** The share of calls that fail whatever the load is, or fail at a limit that is far down already. */
   get background(): number {
     return this.failures.background
   }
@@ -118,6 +118,7 @@ export class LimitState {
   /** From now on the limit rises to this at most. */
   setMax(max: number): void {
     this.options = { ...this.options, max, min: Math.min(this.options.min, max) }
+    this.failures.min = this.options.min
     this.setLimit(this.exact)
   }
 

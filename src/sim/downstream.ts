@@ -1,7 +1,7 @@
 /**
  * The modelled downstream: servers in front of which calls queue in the order they came, a quota before that, and what
- * goes wrong in real ones: thrash, a cold cache, pauses, outages, a broken replica. It never learns that a client gave a call up: it
- * works on it all the same, and that is what makes a collapse last.
+ * goes wrong in real ones: thrash, a cold cache, pauses, outages, a broken replica. It never learns that a client gave
+ * a call up: it works on it all the same, and that is what makes a collapse last.
  */
 import { SeededRandom } from '../control/random.ts'
 import type { Agenda } from './agenda.ts'

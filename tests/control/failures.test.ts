@@ -67,6 +67,16 @@ describe('refusals', () => {
     expect(Math.min(...calls.make(1000, (limit) => (limit > 20 ? 0.9 : 0.1)))).toBeLessThanOrEqual(20)
   })
 
+  test('cut down to a `min` that was lowered meanwhile', () => {
+    const failures = new Failures(TOP)
+    failures.min = 1
+    for (let sequence = 1; sequence <= 10; sequence += 1) {
+      const to = failures.refused(sequence, TOP, TOP, sequence)
+      if (to > 0) expect(to).toBeLessThan(TOP)
+    }
+    expect(failures.ceilingAt(10)).toBeLessThan(TOP)
+  })
+
   test('that are over are no background any more', () => {
     const calls = new Calls()
     calls.make(50_000, () => 0.1)
